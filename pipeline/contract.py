@@ -1,0 +1,115 @@
+"""The names a run promises its readers: tags, metric keys, artifact paths and columns.
+
+Whatever writes a run (`pipeline.training.tracking`, `pipeline.log_evaluation`) and whatever reads one (`pipeline.registry`,
+the dashboard) meets here and nowhere else. A change of meaning raises `VERSION`; readers refuse versions they do not know.
+"""
+
+from typing import Final
+
+VERSION: Final = "1"
+
+# --- tags -------------------------------------------------------------------------------------------------------------
+PREFIX: Final = "riskdeck."
+TAG_CONTRACT: Final = "riskdeck.contract"
+TAG_COMPLETE: Final = "riskdeck.complete"
+"""Written last, value "true"; readers show only complete runs of ours."""
+TAG_KIND: Final = "riskdeck.kind"
+"""KIND_BAKEOFF (the parent run) or KIND_CANDIDATE (one model)."""
+TAG_PROJECT: Final = "riskdeck.project"
+TAG_FAMILY: Final = "riskdeck.family"
+TAG_CANDIDATE: Final = "riskdeck.candidate"
+"""Readable name of the candidate inside its bake-off, e.g. ``lightgbm learning_rate=0.05``."""
+TAG_BAKEOFF: Final = "riskdeck.bakeoff"
+TAG_DATA_SHA256: Final = "riskdeck.data_sha256"
+TAG_TEST_SHA256: Final = "riskdeck.test_sha256"
+TAG_VALID_SHA256: Final = "riskdeck.valid_sha256"
+TAG_GIT_COMMIT: Final = "riskdeck.git_commit"
+TAG_GIT_DIRTY: Final = "riskdeck.git_dirty"
+TAG_LOCK_SHA256: Final = "riskdeck.lock_sha256"
+TAG_PROJECT_SHA256: Final = "riskdeck.project_sha256"
+TAG_MODEL_SHA256: Final = "riskdeck.model_sha256"
+TAG_SEED: Final = "riskdeck.seed"
+TAG_CALIBRATION: Final = "riskdeck.calibration"
+TAG_CUTOFF_RULE: Final = "riskdeck.cutoff_rule"
+TAG_CHOSEN: Final = "riskdeck.chosen"
+"""On the parent: run id of the candidate that won on validation. On that candidate: "true"."""
+TAG_FAILED: Final = "riskdeck.failed"
+"""Why a candidate failed, in one line; such a run is never complete."""
+
+LINEAGE_TAGS: Final = (
+    TAG_DATA_SHA256, TAG_TEST_SHA256, TAG_GIT_COMMIT, TAG_LOCK_SHA256, TAG_PROJECT_SHA256, TAG_MODEL_SHA256, TAG_SEED,
+)  # fmt: skip
+"""What a gate must find before it calls the lineage complete."""
+
+KIND_BAKEOFF: Final = "bakeoff"
+KIND_CANDIDATE: Final = "candidate"
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+VALID: Final = "valid"
+TEST: Final = "test"
+SPLITS: Final = (VALID, TEST)
+
+METRICS: Final = (
+    "accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "gini", "ks", "log_loss", "brier", "ece",
+)  # fmt: skip
+"""Each is logged as ``{split}_{name}`` with bootstrap bounds ``{split}_{name}_lo`` and ``_hi``."""
+CUTOFF: Final = "cutoff"
+"""Chosen on validation: decline when PD >= cut-off."""
+FIT_SECONDS: Final = "fit_seconds"
+LATENCY_MS: Final = "latency_ms"
+"""Median milliseconds for one applicant through the whole pipeline, measured in training."""
+
+
+def metric_key(split: str, name: str, bound: str = "") -> str:
+    """Return the MLflow key of a metric, e.g. ``metric_key("test", "f1", "lo") == "test_f1_lo"``."""
+    return f"{split}_{name}" + (f"_{bound}" if bound else "")
+
+
+# --- artifacts --------------------------------------------------------------------------------------------------------
+ARTIFACT_CURVE: Final = "evaluation/curve.parquet"
+ARTIFACT_HOLDOUT: Final = "evaluation/holdout.parquet"
+ARTIFACT_REFERENCE: Final = "evaluation/reference.parquet"
+ARTIFACT_SEGMENTS: Final = "evaluation/segments.parquet"
+ARTIFACT_IMPORTANCE: Final = "evaluation/importance.parquet"
+ARTIFACT_PROJECT: Final = "project.toml"
+ARTIFACT_CHECKS: Final = "checks.json"
+ARTIFACT_MODEL_CARD: Final = "model_card.md"
+ARTIFACT_MODEL: Final = "model.skops"
+ARTIFACT_GATES: Final = "gates.json"
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+CELLS: Final = ("tp", "fp", "fn", "tn")
+"""Positive means default, predicted positive means declined: fn is a missed defaulter, fp a good customer refused."""
+CURVE_COLUMNS: Final = ("split", "cutoff", *CELLS, *(f"{cell}_amount" for cell in CELLS))
+"""One row per split and distinct PD, ascending, decline when PD >= cutoff; the last row of a split has cutoff = inf
+(nobody declined). ``*_amount`` sums the exposure of the cell; NaN where the project names no amount column.
+Where realised cash is known, four more columns ``*_cash`` sum what each cell's loans really returned net of principal."""
+
+HOLDOUT_ID: Final = "id"
+HOLDOUT_TIME: Final = "time"
+HOLDOUT_Y: Final = "y"
+HOLDOUT_PD: Final = "pd"
+HOLDOUT_AMOUNT: Final = "amount"
+HOLDOUT_CASH: Final = "cash"
+HOLDOUT_COLUMNS: Final = ("split", HOLDOUT_ID, HOLDOUT_TIME, HOLDOUT_Y, HOLDOUT_PD, HOLDOUT_AMOUNT, HOLDOUT_CASH)
+"""One row per scored row of validation (out of fold) and test; ``cash`` is the realised net return where known, else NaN.
+Segment and protected columns follow, prefixed ``segment.`` and ``protected.``, as text."""
+SEGMENT_PREFIX: Final = "segment."
+PROTECTED_PREFIX: Final = "protected."
+
+REFERENCE_COLUMNS: Final = ("feature", "kind", "bin", "label", "lower", "upper", "count")
+"""One row per feature and bin of the development rows; ``kind`` is number or category; bins ``(missing)`` and ``(unseen)``
+always stand last. The PD itself is the feature named by `REFERENCE_PD`."""
+REFERENCE_PD: Final = "pd"
+BIN_MISSING: Final = "(missing)"
+BIN_UNSEEN: Final = "(unseen)"
+
+SEGMENT_COLUMNS: Final = ("split", "column", "group", "n", "defaults", "metric", "value", "lo", "hi")
+
+# --- registry ---------------------------------------------------------------------------------------------------------
+ALIAS_CHAMPION: Final = "champion"
+ALIAS_CHALLENGER: Final = "challenger"
+VERSION_TAG_GATE: Final = "riskdeck.gate"
+"""On a registered version: "passed"; the full result is the run's `ARTIFACT_GATES`."""
+VERSION_TAG_RUN: Final = "riskdeck.run_id"
+VERSION_TAG_SHA256: Final = "riskdeck.model_sha256"
