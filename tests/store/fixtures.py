@@ -1,0 +1,117 @@
+"""Fixtures of a real store on both engines; a test file asks with ``pytest_plugins = ["tests.store.fixtures"]``.
+
+One PostgreSQL server per test session, shared by xdist workers; one database per test, copied from a migrated one.
+"""
+
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from filelock import FileLock
+from sqlalchemy import Engine
+
+from pipeline.store.engine import open_store
+
+TEMPLATE = "riskdeck_template"
+
+
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of this test session, and no other session, see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def once_per_session(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Let the first worker that comes build a folder; the others wait and get the same one."""
+    root = session_folder(factory)
+    folder, done = root / name, root / f"{name}.done"
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            build(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Address of a database, by name, on a real server; the server stops with the last worker."""
+    with warnings.catch_warnings():
+        # It looks for a runtime folder at import and warns where the machine has none; it then uses /tmp.
+        warnings.simplefilter("ignore")
+        import pgserver
+
+    folder = session_folder(tmp_path_factory) / "pg"
+
+    # Every worker registers its own handle, so the server outlives the worker that started it.
+    with FileLock(f"{folder}.start.lock"):
+        server = pgserver.get_server(folder)
+
+    def build(_folder: Path) -> None:
+        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {TEMPLATE}")
+        open_store(server.get_uri(TEMPLATE)).dispose()
+
+    once_per_session(tmp_path_factory, "pg_template", build)
+    return server.get_uri
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: Callable[[str], str]) -> Iterator[str]:
+    """A database without tables."""
+    yield from _database(postgres_server, "template1")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Callable[[str], str]) -> Iterator[str]:
+    """A migrated, empty store."""
+    yield from _database(postgres_server, TEMPLATE)
+
+
+def _database(server: Callable[[str], str], template: str) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server("postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server(name)
+    with psycopg.connect(server("postgres"), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated, empty store in a file."""
+
+    def build(folder: Path) -> None:
+        engine = open_store(f"sqlite:///{folder / 'riskdeck.db'}")
+        engine.dispose()
+
+    template = once_per_session(tmp_path_factory, "sqlite_template", build)
+    shutil.copytree(template, tmp_path / "store")
+    return f"sqlite:///{tmp_path / 'store' / 'riskdeck.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty store on each engine in turn."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Engine]:
+    """An open store on each engine in turn."""
+    engine = open_store(store_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Engine]:
+    """An open store in a SQLite file, where the engine makes no difference."""
+    engine = open_store(sqlite_url)
+    yield engine
+    engine.dispose()
