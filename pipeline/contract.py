@@ -53,6 +53,8 @@ METRICS: Final = (
     "accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "gini", "ks", "log_loss", "brier", "ece",
 )  # fmt: skip
 """Each is logged as ``{split}_{name}`` with bootstrap bounds ``{split}_{name}_lo`` and ``_hi``."""
+COUNTS: Final = ("n", "defaults", "ece_floor")
+"""Also logged per split, without bounds: rows, defaulters among them, and the 95th percentile of the ECE of a perfect model."""
 CUTOFF: Final = "cutoff"
 """Chosen on validation: decline when PD >= cut-off."""
 FIT_SECONDS: Final = "fit_seconds"
@@ -71,6 +73,7 @@ ARTIFACT_HOLDOUT: Final = "evaluation/holdout.parquet"
 ARTIFACT_REFERENCE: Final = "evaluation/reference.parquet"
 ARTIFACT_SEGMENTS: Final = "evaluation/segments.parquet"
 ARTIFACT_IMPORTANCE: Final = "evaluation/importance.parquet"
+"""Columns ``feature`` (raw column or ratio) and ``importance`` (share of all, by the family's own measure)."""
 ARTIFACT_PROJECT: Final = "project.toml"
 ARTIFACT_CHECKS: Final = "checks.json"
 ARTIFACT_MODEL_CARD: Final = "model_card.md"

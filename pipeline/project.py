@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.contract import METRICS
+
 BUILT_IN = Path(__file__).parent / "projects"
 
 Kind = Literal["number", "category", "boolean"]
@@ -194,6 +196,8 @@ class Preprocess(_Section):
     caps: Literal["iqr", "quantile", "none"] = "quantile"
     cap_iqr_factor: Annotated[float, Field(gt=0)] = 1.5
     cap_quantiles: tuple[Share, Share] = (0.005, 0.995)
+    cap_ratios: bool = True
+    """Whether ratios are capped too; raw numbers always are, unless caps = "none"."""
     impute: Literal["median", "none"] = "median"
     missing_indicators: bool = True
     min_category_share: Share = 0.005
@@ -210,11 +214,15 @@ class Cutoff(_Section):
 
     rule: Literal["cost", "f1", "fixed"] = "cost"
     value: Share | None = None
+    choose_by: str = "f1"
+    """Validation metric, at each candidate's own cut-off, by which the bake-off names its winner."""
 
     @model_validator(mode="after")
     def _fixed_has_value(self) -> Self:
         if (self.rule == "fixed") != (self.value is not None):
             raise ValueError("value goes with rule = 'fixed', and only with it")
+        if self.choose_by not in METRICS:
+            raise ValueError(f"choose_by = {self.choose_by!r} is no metric; choose one of {', '.join(METRICS)}")
         return self
 
 

@@ -1,0 +1,221 @@
+"""The training job: data file to snapshot to bake-off to runs. What CI runs and `python -m pipeline train` calls."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from pipeline import contract
+from pipeline.contract import BIN_MISSING
+from pipeline.data.check import CheckReport, check_table, clean_table
+from pipeline.data.read import DataError, read_table
+from pipeline.data.simulate import BookSpec, simulate_book
+from pipeline.data.snapshot import Snapshot, latest_snapshot, read_snapshot, write_snapshot
+from pipeline.data.split import Split, rows_sha256, split_rows
+from pipeline.evaluation.reference import reference_profile
+from pipeline.project import ProjectConfig, parse_project, project_path, project_sha256, read_project_text
+from pipeline.settings import Settings
+from pipeline.training.bakeoff import Failed, Fitted, Progress, run_bakeoff
+from pipeline.training.features import raw_columns
+from pipeline.training.lineage import read_lineage
+from pipeline.training.model_card import model_card
+from pipeline.training.persistence import dump_model, model_sha256
+from pipeline.training.report import Report, choose_cutoff, holdout_rows, report_on
+from pipeline.training.tracking import RunContent, Writer, open_bakeoff
+
+Say = Callable[[str], None]
+
+
+class CheckFailed(DataError):  # noqa: N818  # an answer of the check, not a fault of code
+    """The data check found something blocking; `report` holds the table."""
+
+    def __init__(self, report: CheckReport) -> None:
+        super().__init__("the data check failed; nothing was trained")
+        self.report = report
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as read: its TOML text (logged as it stands), where it came from, and the parsed config."""
+
+    config: ProjectConfig
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One candidate after the job: its run, and either its metrics or why it failed."""
+
+    name: str
+    family: str
+    run_id: str
+    metrics: Mapping[str, float]
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Bakeoff:
+    """What the training job did."""
+
+    id: str
+    project: str
+    parent_id: str
+    chosen_run_id: str
+    data_sha256: str
+    test_sha256: str
+    outcomes: tuple[Outcome, ...]
+
+
+def open_project(name_or_path: str) -> Project:
+    """Read a project by built-in name or path. Raises ProjectError."""
+    text = read_project_text(name_or_path)
+    return Project(parse_project(text, name_or_path), text, project_path(name_or_path))
+
+
+def read_data(project: Project, data: Path | None) -> tuple[pd.DataFrame, Path | str, tuple[str, ...]]:
+    """Return the raw rows, where they came from, and notes of the reader.
+
+    The file named by the user, else the one shipped with the project, else the generator the project names. DataError when
+    there is none of them.
+    """
+    declared = project.config.data
+    path = data or (project.path.parent / declared.file if declared.file else None)
+    if path is not None:
+        table = read_table(path)
+        return table.frame, path, table.notes
+    if declared.generator is None:
+        raise DataError(f"project {project.config.name!r} ships no data; name the file with --data")
+    spec = BookSpec()
+    return simulate_book(spec), f"simulated, seed {spec.seed}", ()
+
+
+def check_data(project: Project, settings: Settings, frame: pd.DataFrame) -> CheckReport:
+    """Check raw rows, against the project's latest snapshot too where there is one."""
+    earlier = latest_snapshot(settings.snapshots, project.config.name)
+    previous = read_snapshot(settings.snapshots, earlier.sha256) if earlier else None
+    fits = previous is not None and set(project.config.required_columns) <= set(previous.columns)
+    return check_table(frame, project.config, previous=previous if fits else None)
+
+
+def take_snapshot(project: Project, settings: Settings, data: Path | None) -> tuple[Snapshot, pd.DataFrame, CheckReport]:
+    """Read, check, clean and keep the rows. Raises CheckFailed (with the table) or DataError."""
+    frame, source, _ = read_data(project, data)
+    report = check_data(project, settings, frame)
+    if not report.passed:
+        raise CheckFailed(report)
+    clean = clean_table(frame, project.config)
+    snapshot = write_snapshot(clean, settings.snapshots, source=source, project=project.config.name, report=report)
+    return snapshot, clean, report
+
+
+def train(
+    project: Project,
+    settings: Settings,
+    data: Path | None = None,
+    *,
+    n_jobs: int = -1,
+    progress: Progress | None = None,
+    say: Say = lambda _: None,
+) -> Bakeoff:
+    """Run the whole training job and return what was written.
+
+    Everything is computed before the first candidate is written, so an interrupted job leaves nothing that looks complete.
+    Raises DataError, CheckFailed, TrackingError; a bake-off in which every candidate failed is recorded and raises DataError.
+    """
+    config = project.config
+    say("Reading and checking the data")
+    snapshot, frame, check = take_snapshot(project, settings, data)
+    split = split_rows(frame, config)
+    say(f"Development {len(split.dev):,} rows, test {len(split.test):,} rows")
+    results = run_bakeoff(config, frame, split, n_jobs=n_jobs, progress=progress)
+    say("Measuring on validation and test, with intervals")
+    tags = bakeoff_tags(project, snapshot.sha256, frame, split)
+    pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads")
+    contents = pool(joblib.delayed(_content)(project, frame, split, r, tags, check) for r in results)
+    say("Writing the runs")
+    with open_bakeoff(settings, config.name, tags, {contract.ARTIFACT_PROJECT: project.text}) as writer:
+        outcomes = tuple(_write(writer, result, content, tags) for result, content in zip(results, contents, strict=True))
+        chosen = choose(outcomes, config.cutoff.choose_by)
+        writer.choose(chosen.run_id)
+    return Bakeoff(
+        writer.bakeoff, config.name, writer.parent_id, chosen.run_id, snapshot.sha256, tags[contract.TAG_TEST_SHA256], outcomes
+    )
+
+
+def bakeoff_tags(project: Project, data_sha256: str, frame: pd.DataFrame, split: Split) -> dict[str, str]:
+    """Lineage shared by all runs of a bake-off."""
+    lineage = read_lineage()
+    return {
+        contract.TAG_PROJECT: project.config.name,
+        contract.TAG_PROJECT_SHA256: project_sha256(project.text),
+        contract.TAG_DATA_SHA256: data_sha256,
+        contract.TAG_TEST_SHA256: rows_sha256(frame, split.test),
+        contract.TAG_GIT_COMMIT: lineage.git_commit,
+        contract.TAG_GIT_DIRTY: str(lineage.git_dirty).lower(),
+        contract.TAG_LOCK_SHA256: lineage.lock_sha256,
+        contract.TAG_SEED: str(project.config.split.seed),
+        contract.TAG_CALIBRATION: project.config.calibration.method,
+        contract.TAG_CUTOFF_RULE: project.config.cutoff.rule,
+    }
+
+
+def measure(config: ProjectConfig, frame: pd.DataFrame, split: Split, fitted: Fitted) -> Report:
+    """Turn a fitted candidate's PDs into its report; the cut-off is chosen on validation and used on both splits."""
+    valid = holdout_rows(config, frame, fitted.valid_rows, fitted.valid_pd, contract.VALID)
+    test = holdout_rows(config, frame, split.test, fitted.test_pd, contract.TEST)
+    cutoff = choose_cutoff(config, valid)
+    report = report_on(pd.concat([valid, test], ignore_index=True), cutoff, seed=config.split.seed)
+    speed = {contract.FIT_SECONDS: fitted.fit_seconds, contract.LATENCY_MS: fitted.latency_ms}
+    kinds = {f.name: f.kind for f in config.features}
+    known = raw_columns(config).transform(frame.iloc[fitted.valid_rows]).replace(BIN_MISSING, None)
+    reference = reference_profile(known, kinds, fitted.valid_pd)
+    return replace(report, metrics={**report.metrics, **speed}, reference=reference, importance=fitted.importance)
+
+
+def choose(outcomes: tuple[Outcome, ...], metric: str) -> Outcome:
+    """Return the candidate that is best on validation by the project's metric. DataError when none was fitted."""
+    key = contract.metric_key(contract.VALID, metric)
+    fitted = [o for o in outcomes if not o.failed]
+    if not fitted:
+        reasons = "; ".join(f"{o.name}: {o.failed}" for o in outcomes)
+        raise DataError(f"every candidate failed; {reasons}")
+    lower_is_better = metric in ("log_loss", "brier", "ece")
+    return min(fitted, key=lambda o: o.metrics[key] if lower_is_better else -o.metrics[key])
+
+
+def _content(
+    project: Project, frame: pd.DataFrame, split: Split, result: Fitted | Failed, tags: Mapping[str, str], check: CheckReport
+) -> RunContent | None:
+    if isinstance(result, Failed):
+        return None
+    report = measure(project.config, frame, split, result)
+    model = dump_model(result.model)
+    own = {**tags, **_identity(result), contract.TAG_MODEL_SHA256: model_sha256(model)}
+    texts = {
+        contract.ARTIFACT_PROJECT: project.text,
+        contract.ARTIFACT_CHECKS: check.to_json(),
+        contract.ARTIFACT_MODEL_CARD: model_card(project.config, result, report.metrics, split, own),
+    }
+    return RunContent(result.candidate.name, _params(result), own, report, texts, model)
+
+
+def _identity(result: Fitted | Failed) -> dict[str, str]:
+    return {contract.TAG_FAMILY: result.candidate.family, contract.TAG_CANDIDATE: result.candidate.name}
+
+
+def _params(result: Fitted | Failed) -> dict[str, object]:
+    return {"family": result.candidate.family, **result.candidate.params}
+
+
+def _write(writer: Writer, result: Fitted | Failed, content: RunContent | None, tags: Mapping[str, str]) -> Outcome:
+    candidate = result.candidate
+    bakeoff = {contract.TAG_BAKEOFF: writer.bakeoff}
+    if isinstance(result, Failed):
+        run_id = writer.failed(candidate.name, _params(result), {**tags, **_identity(result), **bakeoff}, result.reason)
+        return Outcome(candidate.name, candidate.family, run_id, {}, result.reason)
+    assert content is not None
+    run_id = writer.candidate(replace(content, tags={**content.tags, **bakeoff}))
+    return Outcome(candidate.name, candidate.family, run_id, content.report.metrics)
