@@ -1,0 +1,136 @@
+"""How sure the numbers are: stratified bootstrap of every metric, alone and as a paired difference of two models.
+
+The cases are sorted once; a resample is only a new set of weights on them, so 200 resamples cost 200 cumulative sums.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pandas import DataFrame
+
+from pipeline.evaluation.cost import Costs, case_losses
+from pipeline.evaluation.inputs import FloatArray, IntArray, checked_outcomes, checked_scores
+from pipeline.evaluation.metrics import COST, HIGHER_IS_BETTER, score_metrics, stacked_metrics
+from pipeline.evaluation.ranking import Ranking, rank
+
+N_BOOT: Final = 200
+_CELLS_AT_ONCE: Final = 2**18
+_BOUNDS: Final = (0.025, 0.975)
+
+
+def resample_counts(y: npt.ArrayLike, n_boot: int, seed: int) -> Iterator[FloatArray]:
+    """Yield how often each case is drawn, in chunks of shape (chunk, n), `n_boot` rows in all.
+
+    Stratified: each class is redrawn from itself, so the default rate stays what it is and no resample lacks a class.
+    The same y, n_boot and seed give the same counts.
+    """
+    outcomes = checked_outcomes(y)
+    rng = np.random.default_rng(seed)
+    classes = [np.flatnonzero(outcomes == label) for label in (1, 0)]
+    at_once = max(1, _CELLS_AT_ONCE // max(1, outcomes.size))
+    for done in range(0, n_boot, at_once):
+        chunk = np.zeros((min(at_once, n_boot - done), outcomes.size))
+        for members in classes:
+            if members.size:
+                chunk[:, members] = _draw(rng, len(chunk), members.size)
+        yield chunk
+
+
+def _draw(rng: np.random.Generator, n_resamples: int, size: int) -> IntArray:
+    drawn = rng.integers(size, size=(n_resamples, size))
+    drawn += (np.arange(n_resamples) * size)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_resamples * size).reshape(n_resamples, size)
+
+
+def bootstrap_metrics(y: npt.ArrayLike, pd: npt.ArrayLike, cutoff: float, n_boot: int = N_BOOT, seed: int = 0) -> DataFrame:
+    """Return each metric of the contract with its percentile 95 % interval: metric, value, lo, hi.
+
+    y: shape (n,), 0 or 1; pd: shape (n,). Bounds are NaN where the metric is, or with `n_boot` 0. ECE keeps the bins of the
+    sample; it is biased upwards by chance (see `metrics.ece_noise_floor`), so its interval tends to lie above its value.
+    """
+    outcomes, scores = checked_scores(y, pd)
+    values = score_metrics(outcomes, scores, cutoff)
+    ranking = rank(outcomes, scores)
+    stacks = [_resampled(ranking, outcomes, w, cutoff) for w in resample_counts(outcomes, n_boot, seed)]
+    draws = _joined(stacks, list(values))
+    bounds = [_interval(draws[name]) for name in values]
+    return DataFrame(
+        {
+            "metric": list(values),
+            "value": list(values.values()),
+            "lo": [lo for lo, _ in bounds],
+            "hi": [hi for _, hi in bounds],
+        }
+    )
+
+
+def _resampled(ranking: Ranking, y: IntArray, weights: FloatArray, cutoff: float) -> dict[str, FloatArray]:
+    defaults, both = ranking.group_sums(weights * y), ranking.group_sums(weights)
+    return stacked_metrics(ranking, defaults, both - defaults, cutoff)
+
+
+def _joined(stacks: list[dict[str, FloatArray]], names: list[str]) -> dict[str, FloatArray]:
+    return {name: np.concatenate([np.zeros(0), *(stack[name] for stack in stacks)]) for name in names}
+
+
+def _interval(draws: FloatArray) -> tuple[float, float]:
+    known = draws[~np.isnan(draws)]
+    if not known.size:
+        return float("nan"), float("nan")
+    lo, hi = np.quantile(known, _BOUNDS)
+    return float(lo), float(hi)
+
+
+def paired_difference(
+    y: npt.ArrayLike,
+    pd_a: npt.ArrayLike,
+    cutoff_a: float,
+    pd_b: npt.ArrayLike,
+    cutoff_b: float,
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+    costs: Costs | None = None,
+    amount: npt.ArrayLike | None = None,
+) -> DataFrame:
+    """Compare two models on the same cases and the same resamples: metric, a, b, difference, lo, hi, prob_a_better.
+
+    y, pd_a, pd_b: shape (n,), one row per case in the same order. ``difference`` is a - b with its percentile 95 % interval.
+    ``prob_a_better`` is the share of resamples in which a is better, by `metrics.HIGHER_IS_BETTER`, a tie counting half.
+    With `costs` there is also the metric ``cost``, the money lost over all cases; `amount` is needed for `LoanCosts`.
+    """
+    outcomes = checked_outcomes(y)
+    models = [_Model(outcomes, pd, cutoff, costs, amount) for pd, cutoff in ((pd_a, cutoff_a), (pd_b, cutoff_b))]
+    a, b = (model.on_sample() for model in models)
+    stacks = [[model.on_resamples(w) for model in models] for w in resample_counts(outcomes, n_boot, seed)]
+    draws_a, draws_b = (_joined([stack[i] for stack in stacks], list(a)) for i in (0, 1))
+    rows = [_compared(name, a[name], b[name], draws_a[name] - draws_b[name]) for name in a]
+    return DataFrame(rows)
+
+
+class _Model:
+    """One side of a comparison, sorted once."""
+
+    def __init__(
+        self, y: IntArray, pd: npt.ArrayLike, cutoff: float, costs: Costs | None, amount: npt.ArrayLike | None
+    ) -> None:
+        self.y, self.pd = checked_scores(y, pd)
+        self.cutoff = cutoff
+        self.ranking = rank(self.y, self.pd)
+        self.losses = None if costs is None else case_losses(self.y, self.pd, cutoff, costs, amount)
+
+    def on_sample(self) -> dict[str, float]:
+        values = score_metrics(self.y, self.pd, self.cutoff)
+        return values if self.losses is None else values | {COST: float(self.losses.sum())}
+
+    def on_resamples(self, weights: FloatArray) -> dict[str, FloatArray]:
+        stack = _resampled(self.ranking, self.y, weights, self.cutoff)
+        return stack if self.losses is None else stack | {COST: weights @ self.losses}
+
+
+def _compared(name: str, a: float, b: float, draws: FloatArray) -> dict[str, str | float]:
+    lo, hi = _interval(draws)
+    known = draws[~np.isnan(draws)] * (1 if HIGHER_IS_BETTER[name] else -1)
+    better = float(((known > 0) + (known == 0) / 2).mean()) if known.size else float("nan")
+    return {"metric": name, "a": a, "b": b, "difference": a - b, "lo": lo, "hi": hi, "prob_a_better": better}
