@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.store.address import StoreError, parse_address, shown, without_secrets
-from pipeline.store.tables import canonical_json
+from pipeline.store.documents import canonical_json
 
 __all__ = ["HEAD", "StoreError", "is_writing", "open_store", "require_durable", "transaction_lock", "writing"]
 

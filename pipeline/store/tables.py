@@ -4,9 +4,8 @@ Append-only tables (`APPEND_ONLY`) refuse UPDATE, DELETE, INSERT OR REPLACE and 
 is a new row, a state (approved, acknowledged) follows from rows, never from a column that somebody could set.
 """
 
-import json
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -30,14 +29,6 @@ from sqlalchemy import (
 )
 
 APPEND_ONLY: Final = ("decisions", "overrides", "outcomes", "policies", "ledger", "alert_events")
-
-
-def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces, ASCII, shortest exact floats.
-
-    Raises ValueError for NaN and infinity, which PostgreSQL refuses and JSON does not know; write None instead.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -1,10 +1,11 @@
-"""Fixtures of a real store on both engines; a test file asks with ``pytest_plugins = ["tests.store.fixtures"]``.
+"""Real stores: SQL on both engines, MLflow on SQLite. A test file asks: ``pytest_plugins = ["tests.store.fixtures"]``.
 
 One PostgreSQL server per test session, shared by xdist workers; one database per test, copied from a migrated one.
 """
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
 from sqlalchemy import Engine
 
 from pipeline.store.engine import open_store
+from tests.store.made_runs import Tracking
 
 TEMPLATE = "riskdeck_template"
 
@@ -46,11 +49,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         warnings.simplefilter("ignore")
         import pgserver
 
-    folder = session_folder(tmp_path_factory) / "pg"
+    # Not below pytest's own folder: each session that starts closes that one to other users, the server's among them.
+    def choose(folder: Path) -> None:
+        (folder / "where").write_text(tempfile.mkdtemp(prefix="riskdeck-pg-"))
 
-    # Every worker registers its own handle, so the server outlives the worker that started it.
-    with FileLock(f"{folder}.start.lock"):
-        server = pgserver.get_server(folder)
+    where = once_per_session(tmp_path_factory, "pg", choose) / "where"
+    with FileLock(where.with_name("start.lock")):
+        # Every worker registers its own handle, so the server outlives the worker that started it.
+        server = pgserver.get_server(where.read_text(), cleanup_mode="delete")
 
     def build(_folder: Path) -> None:
         with psycopg.connect(server.get_uri(), autocommit=True) as admin:
@@ -115,3 +121,33 @@ def sqlite_store(sqlite_url: str) -> Iterator[Engine]:
     engine = open_store(sqlite_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database migrated once; copying it takes milliseconds where migrating takes seconds."""
+
+    def build(folder: Path) -> None:
+        MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return once_per_session(tmp_path_factory, "mlflow_template", build) / "mlflow.db"
+
+
+@pytest.fixture
+def riskdeck_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty RISKDECK_HOME that settings point to; nothing leaves the machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("RISKDECK_HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("RISKDECK_DATABASE_URL", raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    return home
+
+
+@pytest.fixture
+def tracking(riskdeck_home: Path, migrated_mlflow: Path) -> Tracking:
+    """A migrated, empty tracking store at RISKDECK_HOME."""
+    shutil.copy(migrated_mlflow, riskdeck_home / "mlflow.db")
+    return Tracking(riskdeck_home, MlflowClient(tracking_uri=f"sqlite:///{riskdeck_home / 'mlflow.db'}"))

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import StatementError
 
+from pipeline.store.documents import as_stored, canonical_json, content_sha256
 from pipeline.store.engine import writing
-from pipeline.store.tables import alerts, canonical_json, profile_marks
+from pipeline.store.tables import alerts, profile_marks
 
 pytest_plugins = ["tests.store.fixtures"]
 
@@ -57,3 +58,12 @@ def test_numbers_that_json_does_not_know_are_refused(store: Engine, number: floa
 def test_canonical_json_does_not_depend_on_the_order_of_keys(values: dict[str, float]) -> None:
     backwards = dict(reversed(list(values.items())))
     assert canonical_json(values) == canonical_json(backwards)
+
+
+def test_the_hash_of_a_row_survives_storage() -> None:
+    row = {"at": NOW, "subject": {"rules": ("a", "b"), 10: 1, 9: 2}, "hash": "x"}
+    stored = row | {"at": NOW.astimezone(timezone(timedelta(hours=2))), "subject": as_stored(row["subject"]), "hash": "y"}
+    assert stored["subject"] == {"rules": ["a", "b"], "10": 1, "9": 2}
+    written = content_sha256(row | {"subject": as_stored(row["subject"])}, leave_out="hash")
+    assert content_sha256(stored, leave_out="hash") == written
+    assert content_sha256(stored, leave_out="at") != written
