@@ -60,7 +60,8 @@ def register_version(run_id: str, project: str) -> int:
         _ensure_model(client, project)
         # runs:/ stays valid when artifacts move, and a tracking server accepts it for the run's own files only.
         source = f"runs:/{run_id}/{contract.ARTIFACT_MODEL}"
-        created = client.create_model_version(project, source=source, run_id=run_id, tags=tags)
+        # No waiting: the files are the run's own, nothing is copied.
+        created = client.create_model_version(project, source, run_id, tags=tags, await_creation_for=0)
     return int(created.version)
 
 
