@@ -55,6 +55,8 @@ METRICS: Final = (
 """Each is logged as ``{split}_{name}`` with bootstrap bounds ``{split}_{name}_lo`` and ``_hi``."""
 COUNTS: Final = ("n", "defaults", "ece_floor")
 """Also logged per split, without bounds: rows, defaulters among them, and the 95th percentile of the ECE of a perfect model."""
+COST: Final = "cost_per_1000"
+"""Logged per split, without bounds: money lost to wrong decisions per 1,000 applications at the run's own cut-off."""
 CUTOFF: Final = "cutoff"
 """Chosen on validation: decline when PD >= cut-off."""
 FIT_SECONDS: Final = "fit_seconds"

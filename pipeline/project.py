@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipeline.contract import METRICS
+from pipeline.contract import COST, METRICS
 
 BUILT_IN = Path(__file__).parent / "projects"
 
@@ -214,15 +214,15 @@ class Cutoff(_Section):
 
     rule: Literal["cost", "f1", "fixed"] = "cost"
     value: Share | None = None
-    choose_by: str = "f1"
+    choose_by: str = COST
     """Validation metric, at each candidate's own cut-off, by which the bake-off names its winner."""
 
     @model_validator(mode="after")
     def _fixed_has_value(self) -> Self:
         if (self.rule == "fixed") != (self.value is not None):
             raise ValueError("value goes with rule = 'fixed', and only with it")
-        if self.choose_by not in METRICS:
-            raise ValueError(f"choose_by = {self.choose_by!r} is no metric; choose one of {', '.join(METRICS)}")
+        if self.choose_by not in (COST, *METRICS):
+            raise ValueError(f"choose_by = {self.choose_by!r} is no metric; choose one of {', '.join((COST, *METRICS))}")
         return self
 
 

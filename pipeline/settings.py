@@ -37,3 +37,10 @@ def load_settings() -> Settings:
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
         database_url=os.environ.get("RISKDECK_DATABASE_URL") or f"sqlite:///{home / 'riskdeck.db'}",
     )
+
+
+def quiet_mlflow() -> None:
+    """Before MLflow is imported: no telemetry, no progress bars of its own, no chatter. What the operator set stands."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

@@ -48,13 +48,15 @@ def bootstrap_metrics(y: npt.ArrayLike, pd: npt.ArrayLike, cutoff: float, n_boot
     """Return each metric of the contract with its percentile 95 % interval: metric, value, lo, hi.
 
     y: shape (n,), 0 or 1; pd: shape (n,). Bounds are NaN where the metric is, or with `n_boot` 0. ECE keeps the bins of the
-    sample; it is biased upwards by chance (see `metrics.ece_noise_floor`), so its interval tends to lie above its value.
+    sample; resampling adds noise that can only raise it, so its draws are first moved down by their bias (Efron and
+    Tibshirani 1993, ch. 10) and kept at 0 or above.
     """
     outcomes, scores = checked_scores(y, pd)
     values = score_metrics(outcomes, scores, cutoff)
     ranking = rank(outcomes, scores)
     stacks = [_resampled(ranking, outcomes, w, cutoff) for w in resample_counts(outcomes, n_boot, seed)]
     draws = _joined(stacks, list(values))
+    draws["ece"] = _without_bias(draws["ece"], values["ece"])
     bounds = [_interval(draws[name]) for name in values]
     return DataFrame(
         {
@@ -73,6 +75,10 @@ def _resampled(ranking: Ranking, y: IntArray, weights: FloatArray, cutoff: float
 
 def _joined(stacks: list[dict[str, FloatArray]], names: list[str]) -> dict[str, FloatArray]:
     return {name: np.concatenate([np.zeros(0), *(stack[name] for stack in stacks)]) for name in names}
+
+
+def _without_bias(draws: FloatArray, value: float) -> FloatArray:
+    return np.maximum(0.0, draws - (draws.mean() - value)) if draws.size else draws
 
 
 def _interval(draws: FloatArray) -> tuple[float, float]:

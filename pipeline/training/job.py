@@ -14,6 +14,7 @@ from pipeline.data.read import DataError, read_table
 from pipeline.data.simulate import BookSpec, simulate_book
 from pipeline.data.snapshot import Snapshot, latest_snapshot, read_snapshot, write_snapshot
 from pipeline.data.split import Split, rows_sha256, split_rows
+from pipeline.evaluation.metrics import HIGHER_IS_BETTER
 from pipeline.evaluation.reference import reference_profile
 from pipeline.project import ProjectConfig, parse_project, project_path, project_sha256, read_project_text
 from pipeline.settings import Settings
@@ -22,7 +23,7 @@ from pipeline.training.features import raw_columns
 from pipeline.training.lineage import read_lineage
 from pipeline.training.model_card import model_card
 from pipeline.training.persistence import dump_model, model_sha256
-from pipeline.training.report import Report, choose_cutoff, holdout_rows, report_on
+from pipeline.training.report import Report, choose_cutoff, cost_per_1000, holdout_rows, report_on
 from pipeline.training.tracking import RunContent, Writer, open_bakeoff
 
 Say = Callable[[str], None]
@@ -96,8 +97,7 @@ def check_data(project: Project, settings: Settings, frame: pd.DataFrame) -> Che
     """Check raw rows, against the project's latest snapshot too where there is one."""
     earlier = latest_snapshot(settings.snapshots, project.config.name)
     previous = read_snapshot(settings.snapshots, earlier.sha256) if earlier else None
-    fits = previous is not None and set(project.config.required_columns) <= set(previous.columns)
-    return check_table(frame, project.config, previous=previous if fits else None)
+    return check_table(frame, project.config, previous=previous)
 
 
 def take_snapshot(project: Project, settings: Settings, data: Path | None) -> tuple[Snapshot, pd.DataFrame, CheckReport]:
@@ -168,11 +168,15 @@ def measure(config: ProjectConfig, frame: pd.DataFrame, split: Split, fitted: Fi
     test = holdout_rows(config, frame, split.test, fitted.test_pd, contract.TEST)
     cutoff = choose_cutoff(config, valid)
     report = report_on(pd.concat([valid, test], ignore_index=True), cutoff, seed=config.split.seed)
+    money = {
+        contract.metric_key(split_name, contract.COST): cost_per_1000(config, rows, cutoff)
+        for split_name, rows in ((contract.VALID, valid), (contract.TEST, test))
+    }
     speed = {contract.FIT_SECONDS: fitted.fit_seconds, contract.LATENCY_MS: fitted.latency_ms}
     kinds = {f.name: f.kind for f in config.features}
     known = raw_columns(config).transform(frame.iloc[fitted.valid_rows]).replace(BIN_MISSING, None)
     reference = reference_profile(known, kinds, fitted.valid_pd)
-    return replace(report, metrics={**report.metrics, **speed}, reference=reference, importance=fitted.importance)
+    return replace(report, metrics={**report.metrics, **money, **speed}, reference=reference, importance=fitted.importance)
 
 
 def choose(outcomes: tuple[Outcome, ...], metric: str) -> Outcome:
@@ -182,8 +186,8 @@ def choose(outcomes: tuple[Outcome, ...], metric: str) -> Outcome:
     if not fitted:
         reasons = "; ".join(f"{o.name}: {o.failed}" for o in outcomes)
         raise DataError(f"every candidate failed; {reasons}")
-    lower_is_better = metric in ("log_loss", "brier", "ece")
-    return min(fitted, key=lambda o: o.metrics[key] if lower_is_better else -o.metrics[key])
+    sign = -1.0 if HIGHER_IS_BETTER.get(metric, False) else 1.0
+    return min(fitted, key=lambda o: sign * o.metrics[key])
 
 
 def _content(

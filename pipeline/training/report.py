@@ -22,9 +22,9 @@ from pipeline.contract import (
     metric_key,
 )
 from pipeline.evaluation.bootstrap import bootstrap_metrics
-from pipeline.evaluation.cost import CaseCosts, LoanCosts, best_f1_cutoff, cheapest_cutoff
-from pipeline.evaluation.curve import threshold_curve
-from pipeline.evaluation.metrics import ece_noise_floor
+from pipeline.evaluation.cost import CaseCosts, LoanCosts, best_f1_cutoff, cheapest_cutoff, cost_curve
+from pipeline.evaluation.curve import confusion_at, threshold_curve
+from pipeline.evaluation.metrics import ECE_BINS, ece_noise_floor
 from pipeline.evaluation.segments import metrics_by_segment
 from pipeline.project import Costs, Groups, ProjectConfig
 
@@ -33,7 +33,6 @@ IntArray = npt.NDArray[np.int64]
 
 N_BOOT = 200
 SEGMENT_N_BOOT = 100
-NOISE_BINS = 10
 NOISE_DRAWS = 200
 
 
@@ -105,6 +104,12 @@ def unit_costs(costs: Costs) -> CaseCosts | LoanCosts:
     return CaseCosts(fn_cost=costs.fn_cost, fp_cost=costs.fp_cost, review_cost=costs.review_cost)
 
 
+def cost_per_1000(config: ProjectConfig, rows: pd.DataFrame, cutoff: float) -> float:
+    """Money lost to wrong decisions at `cutoff`, per 1,000 applications, at the project's unit costs."""
+    at = confusion_at(curve_of(rows), cutoff)
+    return 1000.0 * float(cost_curve(at.to_frame().T, unit_costs(config.costs))[0]) / len(rows)
+
+
 def curve_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the threshold curve of holdout rows, with amounts and cash where they are known."""
     amount, cash = (_known(rows, name) for name in (HOLDOUT_AMOUNT, HOLDOUT_CASH))
@@ -143,7 +148,7 @@ def split_metrics(rows: pd.DataFrame, split: str, cutoff: float, seed: int) -> d
         found |= {metric_key(split, name): value, metric_key(split, name, "lo"): low, metric_key(split, name, "hi"): high}
     found[metric_key(split, "n")] = float(len(y))
     found[metric_key(split, "defaults")] = float(y.sum())
-    found[metric_key(split, "ece_floor")] = ece_noise_floor(pd_, n_bins=NOISE_BINS, draws=NOISE_DRAWS, seed=seed)
+    found[metric_key(split, "ece_floor")] = ece_noise_floor(pd_, n_bins=ECE_BINS, draws=NOISE_DRAWS, seed=seed)
     return found
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipeline import contract
 from pipeline.data.snapshot import content_sha256
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Settings, load_settings, quiet_mlflow
 from pipeline.training.report import Report, report_on
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -80,7 +80,7 @@ class Writer:
 
 def open_client(settings: Settings) -> Any:
     """Return an MLflow client for the settings' store, creating the folder of a local one. Telemetry stays off."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    quiet_mlflow()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     from mlflow import MlflowClient
 
@@ -103,6 +103,12 @@ def open_bakeoff(settings: Settings, project: str, tags: Mapping[str, str], text
                 client.log_text(parent_id, text, path)
             yield Writer(client, experiment_id, parent_id, bakeoff)
             client.set_tag(parent_id, contract.TAG_COMPLETE, "true")
+
+
+def file_text(settings: Settings, run_id: str, path: str, text: str) -> None:
+    """File a text artifact with an existing run, replacing an earlier one of that path. Raises TrackingError."""
+    with _plain_errors(settings):
+        open_client(settings).log_text(run_id, text, path)
 
 
 def _experiment(client: Any, settings: Settings, name: str) -> str:

@@ -1,0 +1,145 @@
+"""The command line: ``python -m pipeline VERB [PROJECT] [--json]``, one verb per job.
+
+Results go to stdout, messages to stderr. Exit status: 0 done, 1 the answer is no (a check or a gate failed), 2 it could not be
+done. PROJECT is a built-in name or the path of a TOML file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import commands
+from pipeline.console import show_json, show_line
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+release = typer.Typer(help="Propose, approve, reject, roll back; every step is a row in the ledger.", no_args_is_help=True)
+app.add_typer(release, name="release")
+
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A built-in name or the path of a TOML file.")]
+DataFile = Annotated[Path | None, typer.Option("--data", help="CSV, gzip CSV or Parquet; needed where the project ships none.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+RunId = Annotated[str | None, typer.Option("--run", help="Run id; without it the one the newest bake-off chose.")]
+Actor = Annotated[str, typer.Option("--as", help="Your name; typed names are marked unverified.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger for good.")]
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the dashboard; the next free one is taken if it is busy.")] = 8501,
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end.")] = True,
+) -> None:
+    """Simulate a book, train, gate, register, release, and open the dashboard. The second time it starts at once."""
+    from pipeline.demo import run_demo
+
+    with commands.plain_errors():
+        raise SystemExit(run_demo(port, with_dashboard=dashboard))
+
+
+@app.command()
+def simulate(
+    out: Annotated[
+        Path | None, typer.Option(help="A .parquet or .csv file; default simulated.parquet in RISKDECK_HOME.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=100, help="About how many applications.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same book.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Switch off an incident: campaign, recession or rename.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the simulated loan book to a file."""
+    with commands.plain_errors():
+        raise SystemExit(commands.simulate(out, rows, seed, without or [], as_json))
+
+
+@app.command()
+def check(project: ProjectName, data: DataFile = None, as_json: AsJson = False) -> None:
+    """Check a data file against its project; exit 1 when something blocking is found."""
+    with commands.plain_errors():
+        raise SystemExit(commands.check(project, data, as_json))
+
+
+@app.command()
+def train(
+    project: ProjectName,
+    data: DataFile = None,
+    jobs: Annotated[int, typer.Option(help="Candidates fitted side by side; -1 for one per core.")] = -1,
+    as_json: AsJson = False,
+) -> None:
+    """Check, snapshot and split the data, run every candidate, and write the runs to MLflow."""
+    with commands.plain_errors():
+        raise SystemExit(commands.train(project, data, jobs, as_json))
+
+
+@app.command()
+def gate(project: ProjectName, run: RunId = None, as_json: AsJson = False) -> None:
+    """Judge a run by the rules of its project; exit 1 and name what failed, by how much."""
+    with commands.plain_errors():
+        raise SystemExit(commands.gate(project, run, as_json))
+
+
+@app.command()
+def reproduce(run: Annotated[str, typer.Argument(metavar="RUN_ID")], as_json: AsJson = False) -> None:
+    """Train a run again from its snapshot and compare every metric and PD to the last digit; exit 1 when one differs."""
+    with commands.plain_errors():
+        raise SystemExit(commands.reproduce(run, as_json))
+
+
+@app.command()
+def ledger(project: ProjectName, as_json: AsJson = False) -> None:
+    """Print the ledger and verify its chain; exit 1 when it is broken or MLflow's alias disagrees."""
+    with commands.plain_errors():
+        raise SystemExit(commands.history(project, as_json, verify=True))
+
+
+@release.command()
+def propose(
+    project: ProjectName,
+    actor: Actor,
+    reason: Reason,
+    run: RunId = None,
+    approve_below: Annotated[float | None, typer.Option(help="Approve below this PD; default the run's own cut-off.")] = None,
+    decline_above: Annotated[float | None, typer.Option(help="Decline from this PD on; between the two is review.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a gated run, write its policy and propose both."""
+    with commands.plain_errors():
+        _tell(commands.propose(project, run, (approve_below, decline_above), actor, reason), as_json)
+
+
+@release.command()
+def approve(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
+    """Approve a proposal by its number, as another person than its proposer; its version and policy go live."""
+    with commands.plain_errors():
+        _tell(commands.decide("approve", proposal, actor, reason), as_json)
+
+
+@release.command()
+def reject(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
+    """Reject a proposal, or withdraw your own."""
+    with commands.plain_errors():
+        _tell(commands.decide("reject", proposal, actor, reason), as_json)
+
+
+@release.command()
+def rollback(project: ProjectName, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
+    """Go back to the version and policy that were live before."""
+    with commands.plain_errors():
+        _tell(commands.rollback(project, actor, reason), as_json)
+
+
+@release.command()
+def history(project: ProjectName, as_json: AsJson = False) -> None:
+    """Print every step of the project's releases."""
+    with commands.plain_errors():
+        raise SystemExit(commands.history(project, as_json, verify=False))
+
+
+def _tell(done: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+    else:
+        show_line(", ".join(f"{k.replace('_', ' ')} {v}" for k, v in done.items() if k != "actor_verified"))
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m pipeline")

@@ -1,0 +1,280 @@
+"""What each verb does, between the words of the command line and the rooms that do the work.
+
+Rooms are imported where they are used: `--help` and a refused word must not wait for MLflow.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import contract
+from pipeline.console import DONE, NO, progress_bar, say, show_json, show_line, show_table, stop
+from pipeline.project import ProjectError
+from pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from pipeline.data.check import CheckReport
+    from pipeline.registry.gates import GateResult
+    from pipeline.training.job import Bakeoff
+
+BOARD = ("recall", "f1", "roc_auc", "ece")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn every error that a user can cause, or that the outside can, into one message and exit status 2."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as exc:
+        if not type(exc).__module__.startswith("pipeline.") and not isinstance(exc, OSError):
+            raise
+        stop(str(exc))
+    except KeyboardInterrupt:
+        stop("Stopped; nothing half done was kept.", 130)
+
+
+@contextmanager
+def open_engine() -> Iterator["Engine"]:
+    """Open the store for one command."""
+    from pipeline.store.engine import open_store
+
+    engine = open_store(load_settings().database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def simulate(out: Path | None, rows: int | None, seed: int | None, without: list[str], as_json: bool) -> int:
+    """Write the simulated book to a file."""
+    from dataclasses import replace
+
+    from pipeline.data.simulate import BookSpec, simulate_book
+
+    spec = BookSpec().without(without)
+    spec = replace(spec, n=spec.n if rows is None else rows, seed=spec.seed if seed is None else seed)
+    path = out or load_settings().home / "simulated.parquet"
+    if path.suffix not in (".parquet", ".csv"):
+        raise ProjectError(f"--out {path}: must end in .parquet or .csv")
+    book = simulate_book(spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        book.to_csv(path, index=False)
+    else:
+        book.to_parquet(path, index=False)
+    incidents = {i.name: i.start_month for i in (spec.campaign, spec.recession, spec.rename) if i is not None}
+    summary = {"file": str(path), "rows": len(book), "default_rate": float(book["default"].mean()), "incidents": incidents}
+    if as_json:
+        show_json(summary)
+    else:
+        show_line(
+            f"{len(book):,} applications, {book['default'].mean():.1%} defaulted, incidents {incidents or 'none'}: {path}"
+        )
+    return DONE
+
+
+def check(name: str, data: Path | None, as_json: bool) -> int:
+    """Check a data file against its project."""
+    from pipeline.training.job import check_data, open_project, read_data
+
+    project = open_project(name)
+    frame, source, notes = read_data(project, data)
+    for note in notes:
+        say(note)
+    report = check_data(project, load_settings(), frame)
+    show_check(report, str(source), as_json)
+    return DONE if report.passed else NO
+
+
+def show_check(report: "CheckReport", source: str, as_json: bool) -> None:
+    """Print a check's table and verdict."""
+    if as_json:
+        show_line(report.to_json())
+        return
+    found = report.failures
+    if len(found):
+        columns = ("severity", "column", "rule", "count", "first_rows", "detail")
+        rows = found[list(columns)].values.tolist()
+        show_table(f"Check of {source}", columns, rows, right=("count",))
+    verdict = "passed" if report.passed else "failed: nothing can be trained on this file"
+    show_line(f"{report.n_rows:,} rows, {len(report.rules)} rules, {len(found)} findings; the check {verdict}")
+
+
+def train(name: str, data: Path | None, jobs: int, as_json: bool) -> int:
+    """Train every candidate of a project."""
+    from pipeline.training.job import CheckFailed, open_project
+    from pipeline.training.job import train as run_job
+
+    project = open_project(name)
+    try:
+        with progress_bar("Fitting") as move:
+            bakeoff = run_job(project, load_settings(), data, n_jobs=jobs, progress=move, say=say)
+    except CheckFailed as exc:
+        show_check(exc.report, str(data or name), as_json)
+        return NO
+    show_bakeoff(bakeoff, as_json)
+    return DONE
+
+
+def show_bakeoff(bakeoff: "Bakeoff", as_json: bool) -> None:
+    """Print the candidates, best on validation first."""
+    if as_json:
+        show_json(asdict(bakeoff))
+        return
+    key = contract.metric_key(contract.VALID, "f1")
+    ordered = sorted(bakeoff.outcomes, key=lambda o: -o.metrics.get(key, -1.0))
+    rows = [
+        (
+            "chosen" if o.run_id == bakeoff.chosen_run_id else "failed" if o.failed else "",
+            o.name,
+            o.failed or f"{o.metrics[contract.CUTOFF]:.4f}",
+            f"{o.metrics[key]:.4f}" if key in o.metrics else "",
+            *(_interval(o.metrics, m) for m in BOARD),
+            o.run_id,
+        )
+        for o in ordered
+    ]
+    columns = ("", "candidate", "cut-off", "valid f1", *(f"test {m}" for m in BOARD), "run")
+    show_table(f"Bake-off {bakeoff.id} of {bakeoff.project}", columns, rows)
+    show_line(f"data {bakeoff.data_sha256[:12]}, test rows {bakeoff.test_sha256[:12]}")
+
+
+def _interval(metrics: Mapping[str, float], name: str) -> str:
+    value, low, high = (metrics.get(contract.metric_key(contract.TEST, name, bound)) for bound in ("", "lo", "hi"))
+    return "" if value is None or low is None or high is None else f"{value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def chosen_or(project: str, run_id: str | None) -> str:
+    """Return the run the user named, else the one the newest bake-off of the project chose."""
+    from pipeline.registry.runs import chosen_run
+
+    found = run_id or chosen_run(project)
+    if found is None:
+        raise ProjectError(f"project {project!r} has no complete bake-off; run `python -m pipeline train {project}` first")
+    return found
+
+
+def gate(name: str, run_id: str | None, as_json: bool) -> int:
+    """Judge a run by its project's gate and file the result with it."""
+    from pipeline.registry.gate_evidence import gate_run
+    from pipeline.training.job import open_project
+
+    project = open_project(name).config.name
+    run_id = chosen_or(project, run_id)
+    with open_engine() as engine:
+        result = gate_run(load_settings(), engine, run_id)
+    show_gate(result, run_id, as_json)
+    return DONE if result.passed else NO
+
+
+def show_gate(result: "GateResult", run_id: str, as_json: bool) -> None:
+    """Print the rules, what failed and by how much."""
+    if as_json:
+        show_line(result.to_json())
+        return
+    rows = [
+        ("pass" if r.passed else "FAIL", r.name, r.found, r.needed, "" if r.margin is None else f"{r.margin:+.4f}", r.note)
+        for r in result.rules
+    ]
+    show_table(f"Gate of run {run_id}", ("", "rule", "found", "needed", "margin", "note"), rows, right=("margin",))
+    failed = [f"{r.name} ({r.found})" for r in result.rules if not r.passed]
+    show_line(f"failed: {'; '.join(failed)}" if failed else f"passed: all {len(result.rules)} rules")
+
+
+def propose(
+    name: str, run_id: str | None, cutoffs: tuple[float | None, float | None], actor: str, reason: str
+) -> dict[str, Any]:
+    """Register a gated run, write its policy and propose both; returns what was written."""
+    from pipeline.registry import releases, versions
+    from pipeline.registry.policies import write_policy
+    from pipeline.registry.runs import read_run
+    from pipeline.training.job import open_project
+
+    config = open_project(name).config
+    run_id = chosen_or(config.name, run_id)
+    version = versions.register_version(run_id, config.name)
+    own = min(1.0, read_run(run_id).metrics[contract.CUTOFF])
+    decline = own if cutoffs[1] is None else cutoffs[1]
+    approve = min(own, decline) if cutoffs[0] is None else cutoffs[0]
+    with open_engine() as engine:
+        policy = write_policy(
+            engine, config.name, model_version=version, run_id=run_id, approve_below=approve, decline_above=decline,
+            rationale=reason, author=actor, costs=config.costs.model_dump(), baseline={"name": "approve all"},
+        )  # fmt: skip
+        entry = releases.propose(engine, config.name, version=version, policy_id=policy.id, actor=actor, reason=reason)
+    return {"proposal": entry.seq, "project": config.name, "version": version, "run_id": run_id, "policy": policy.id,
+            "approve_below": approve, "decline_above": decline, "actor": actor, "actor_verified": False}  # fmt: skip
+
+
+def decide(step: str, proposal: int, actor: str, reason: str) -> dict[str, Any]:
+    """Approve or reject a proposal."""
+    from pipeline.registry import releases
+
+    act = releases.approve if step == "approve" else releases.reject
+    with open_engine() as engine:
+        entry = act(engine, proposal, actor=actor, reason=reason)
+    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
+
+
+def rollback(name: str, actor: str, reason: str) -> dict[str, Any]:
+    """Go back to what was live before."""
+    from pipeline.registry import releases
+    from pipeline.training.job import open_project
+
+    with open_engine() as engine:
+        entry = releases.rollback(engine, open_project(name).config.name, actor=actor, reason=reason)
+    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
+
+
+def history(name: str, as_json: bool, *, verify: bool) -> int:
+    """Print a project's ledger, and with `verify` whether its chain is unbroken and MLflow's alias agrees."""
+    from pipeline.registry import ledger, releases
+    from pipeline.training.job import open_project
+
+    project = open_project(name).config.name
+    with open_engine() as engine:
+        table = releases.history(engine, project)
+        problems = ledger.verify(engine, project) if verify else []
+        differs = releases.alias_differs(engine, project) if verify else None
+    problems += [differs] if differs else []
+    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    if as_json:
+        show_json({"project": project, "rows": rows, "problems": problems})
+    else:
+        _show_history(project, rows)
+        for problem in problems:
+            say(problem)
+        if verify and not problems:
+            show_line(f"{len(rows)} rows, chain unbroken, alias agrees")
+    return NO if problems else DONE
+
+
+def _show_history(project: str, rows: list[dict[str, Any]]) -> None:
+    cells = [
+        (
+            r["seq"], f"{r['at']:%Y-%m-%d %H:%M}", r["event"], r["model_version"] or "", r["policy_id"] or "",
+            r["actor"] + ("" if r["actor_verified"] else " (typed, unverified)"), r["reason"], r["hash"][:12],
+        )
+        for r in rows
+    ]  # fmt: skip
+    show_table(f"Ledger of {project} (UTC)", ("row", "at", "event", "version", "policy", "by", "why", "hash"), cells)
+
+
+def reproduce(run_id: str, as_json: bool) -> int:
+    """Train a run again and compare every number."""
+    from pipeline.registry.reproduce import reproduce_run
+
+    with progress_bar("Fitting again") as move:
+        result = reproduce_run(load_settings(), run_id, progress=move)
+    if as_json:
+        show_json({**asdict(result), "is_identical": result.is_identical})
+        return DONE if result.is_identical else NO
+    for line in (*result.surroundings, *result.differences):
+        say(line)
+    verdict = "identical to the last digit" if result.is_identical else f"{len(result.differences)} differ"
+    show_line(f"run {run_id}: {result.n_metrics} metrics and {result.n_pds:,} PDs compared, {verdict}")
+    return DONE if result.is_identical else NO

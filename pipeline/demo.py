@@ -1,0 +1,106 @@
+"""The demo: simulate, train, gate, register, release, and open the dashboard; whatever is already there is kept."""
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipeline import commands
+from pipeline.console import DONE, NO, WRONG, progress_bar, say
+from pipeline.settings import load_settings
+
+PROJECT = "simulated"
+PROPOSER, APPROVER = "demo product manager", "demo risk lead"
+ROOT = Path(__file__).resolve().parents[1]
+_WAIT_SECONDS = 90
+_PORTS_TRIED = 50
+
+
+def run_demo(port: int, *, with_dashboard: bool) -> int:
+    """Bring the simulated product live if it is not, then serve the dashboard until Ctrl-C. Returns the exit status."""
+    status = DONE if is_live() else bring_live()
+    if status != DONE or not with_dashboard:
+        return status
+    return serve_dashboard(free_port(port))
+
+
+def is_live() -> bool:
+    """Tell from the ledger whether the demo's product has a live model and policy."""
+    from pipeline.registry import ledger
+
+    with commands.open_engine() as engine:
+        return ledger.live_at(engine, PROJECT) is not None
+
+
+def bring_live() -> int:
+    """Train unless there is a complete bake-off, then gate, propose and approve."""
+    from pipeline.registry.gate_evidence import gate_run
+    from pipeline.registry.runs import chosen_run
+
+    settings = load_settings()
+    run_id = chosen_run(PROJECT, settings)
+    if run_id is None:
+        run_id = _train()
+    say("Judging the chosen run at the gate")
+    with commands.open_engine() as engine:
+        result = gate_run(settings, engine, run_id)
+    commands.show_gate(result, run_id, as_json=False)
+    if not result.passed:
+        return NO
+    say("Releasing: proposed by one, approved by another")
+    done = commands.propose(PROJECT, run_id, (None, None), PROPOSER, "the demo's first release, cut-off of least cost")
+    commands.decide("approve", done["proposal"], APPROVER, "gate passed; the demo's second pair of eyes")
+    say(f"Version {done['version']} of {PROJECT} is live with policy {done['policy']}")
+    return DONE
+
+
+def _train() -> str:
+    from pipeline.training.job import open_project, train
+
+    say("Simulating 24 months of personal loans")
+    with progress_bar("Fitting") as move:
+        bakeoff = train(open_project(PROJECT), load_settings(), progress=move, say=say)
+    commands.show_bakeoff(bakeoff, as_json=False)
+    return bakeoff.chosen_run_id
+
+
+def free_port(first: int) -> int:
+    """Return the first port from `first` on that nobody listens on; OSError when there is none near."""
+    for port in range(first, first + _PORTS_TRIED):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise OSError(f"no free port between {first} and {first + _PORTS_TRIED - 1}; name another with --port")
+
+
+def serve_dashboard(port: int) -> int:
+    """Run the dashboard on loopback and say where, once it answers. Returns when it ends or on Ctrl-C."""
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words, no shell
+    try:
+        if not _answers(server, port):
+            say("The dashboard did not start; run `python -m streamlit run dashboard/app.py` to see why")
+            return WRONG
+        say(f"The dashboard answers at http://localhost:{port} (Ctrl-C ends it)")
+        return server.wait()
+    except KeyboardInterrupt:
+        return DONE
+    finally:
+        server.terminate()
+
+
+def _answers(server: "subprocess.Popen[bytes]", port: int) -> bool:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        connection = http.client.HTTPConnection("localhost", port, timeout=2)
+        try:
+            connection.request("GET", "/_stcore/health")
+            if connection.getresponse().read() == b"ok":
+                return True
+        except OSError:
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    return False
