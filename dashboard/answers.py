@@ -1,0 +1,152 @@
+"""The one computed sentence each page opens with: from tables to words. Pure; names of runs arrive already escaped."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dashboard.labels import cutoff as said_cutoff
+from dashboard.labels import label_of, money, number, percent, short, with_interval
+from dashboard.ranking import Field
+from pipeline import contract
+from pipeline.evaluation.cost import Saving
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The sentence, what stands behind it, and whether the evidence carries it."""
+
+    text: str
+    detail: str = ""
+    is_firm: bool = True
+
+
+def headline(run: pd.Series) -> str:
+    """Recall and F1 on test with intervals and n."""
+    n = run[contract.metric_key(contract.TEST, "n")]
+    rows = f"{n:,.0f} test applicants" if math.isfinite(n) else "test"
+    return f"recall {_on_test(run, 'recall')}, F1 {_on_test(run, 'f1')} on {rows}"
+
+
+def ship(
+    run: pd.Series, name: str, rival: str, difference: pd.DataFrame | None, by: str, n_candidates: int, currency: str
+) -> Answer:
+    """Say which candidate to ship and whether it is really better than the next best on validation.
+
+    difference: as `loading.difference` gives it, run less rival; rival: its escaped name, "" when there is none; by: the
+    metric that chose on validation.
+    """
+    start = f"Ship {name}: {headline(run)}."
+    chosen = f"Best of {n_candidates} on validation by {label_of(by).text}; reported on test, where nothing was chosen."
+    if not rival:
+        return Answer(start, "It is the only complete candidate here: train more to know whether it is good.", is_firm=False)
+    if difference is None:
+        return Answer(start, f"{chosen} {rival}, the next best, cannot be compared row by row: a holdout is missing.", False)
+    metric = "cost" if by == contract.COST else by
+    row = difference.loc[[metric]].iloc[0]
+    better, worse = _sides(row, label_of(by).direction)
+    gap = _gap(row, by, currency)
+    sure = f"probability of being better {number(float(row['prob_a_better']), 2)}"
+    if better:
+        return Answer(f"{start} Better than the next best, {rival}: {gap}.", f"{chosen} On the same test rows: {sure}.")
+    if worse:
+        text = f"Do not ship on this evidence: validation prefers {name}, but on test {rival} is better: {gap}."
+        return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
+    text = f"{start} The next best, {rival}, is not distinguishable: {gap}."
+    return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
+
+
+def no_ranking(field: Field) -> Answer:
+    """Say that runs tested on different rows are not ranked, and which those are."""
+    groups = ", ".join(f"{n} on {short(sha)}" for sha, n in field.hashes)
+    return Answer(
+        f"No ranking: these runs were tested on different rows ({groups}).",
+        "A difference between them could come from the rows. Choose one bake-off below, or train again on one snapshot.",
+        is_firm=False,
+    )
+
+
+def cut(
+    chosen: float, n_valid: int, flat: tuple[float, float], saving: Saving, n: int, bounds: tuple[float, float], currency: str
+) -> Answer:
+    """Say where to cut, what it saves against approving everybody, and how freely one may move it.
+
+    chosen, flat: on validation; saving: over n test rows at the chosen cut-off; bounds: its 95 % interval per 1,000, NaN
+    where it is not known.
+    """
+    if chosen == math.inf:
+        text = f"Approve everybody: at these costs no cut-off pays on {n_valid:,} validation applicants."
+        return Answer(text, "Raise the cost of a missed defaulter below to see when one would.", is_firm=False)
+    kept = saving.against_approve_all * 1000 / n
+    verb = "saves" if kept >= 0 else "loses"
+    lo, hi = bounds if kept >= 0 else (-bounds[1], -bounds[0])
+    interval = f" [{money(lo)}, {money(hi)}]" if math.isfinite(lo) else ""
+    text = (
+        f"Decline from a PD of {percent(chosen)}: per 1,000 applications it {verb} {money(abs(kept), currency)}{interval} "
+        f"against approving everybody, on {n:,} test applicants."
+    )
+    high = "any higher cut-off" if flat[1] == math.inf else percent(flat[1])
+    detail = (
+        f"Cheapest on {n_valid:,} validation applicants. From {percent(flat[0])} to {high} the cost there changes by less "
+        "than 1 %: choose within that by other reasons."
+    )
+    return Answer(text, detail, is_firm=bounds[0] > 0)
+
+
+def in_words(people: Mapping[str, int], costs: pd.DataFrame, n: int, currency: str) -> str:
+    """Tell a cut-off as a story. people: cells of 1,000 applicants; costs: `money_table` of the same row, over n rows."""
+    lost = {cell: money(float(cost) * 1000 / n, currency) for cell, cost in zip(costs["cell"], costs["cost"], strict=True)}
+    return (
+        f"Of 1,000 applicants **{people['fn'] + people['tn']}** are approved; **{people['fn']}** of them will default and cost "
+        f"about **{lost['fn']}**. **{people['fp']}** good customers are turned away and cost about **{lost['fp']}** in margin. "
+        f"**{people['tp']}** defaulters are caught."
+    )
+
+
+def nothing_released(run: pd.Series | None, name: str, project: str) -> Answer:
+    """Say that no model is live, what the best run offers, and how to release it."""
+    if run is None:
+        return Answer("No model is live, and no complete run is there to release.", is_firm=False)
+    at = said_cutoff(float(run["cutoff"]))
+    return Answer(
+        f"No model is live yet. The best complete run, {name}, offers {headline(run)}.",
+        f"Its cut-off is {at}. To release it, run `python -m pipeline gate {project}`, propose it with "
+        f"`python -m pipeline release propose {project}`, and let somebody else approve it.",
+        is_firm=False,
+    )
+
+
+def live(run: pd.Series, name: str, saved: tuple[float, float, float], currency: str, n_troubles: int) -> Answer:
+    """Say what the live pair is worth and whether anything needs somebody. saved: per 1,000 with bounds, NaN if unknown."""
+    worth = ""
+    if math.isfinite(saved[0]):
+        worth = f" and is worth {money(saved[0], currency)} [{money(saved[1])}, {money(saved[2])}] per 1,000 applications"
+    needs = (
+        "Nothing waits for anybody." if n_troubles == 0 else f"{n_troubles} thing{'s' * (n_troubles > 1)} below need somebody."
+    )
+    return Answer(f"{name} is live{worth}: {headline(run)}.", needs, is_firm=n_troubles == 0)
+
+
+def _sides(row: pd.Series, direction: int) -> tuple[bool, bool]:
+    low, high = sorted((float(row["lo"]) * direction, float(row["hi"]) * direction))
+    return low > 0, high < 0
+
+
+def _gap(row: pd.Series, by: str, currency: str) -> str:
+    gap, lo, hi = (float(row[key]) for key in ("difference", "lo", "hi"))
+    if by != contract.COST:
+        return f"{label_of(by).text} {_signed(gap)} [{_signed(lo)}, {_signed(hi)}]"
+    per_1000 = 1000 / float(row["n"])
+    word = "less" if gap <= 0 else "more"
+    ends = sorted((-lo * per_1000, -hi * per_1000)) if gap <= 0 else sorted((lo * per_1000, hi * per_1000))
+    return f"{money(abs(gap) * per_1000, currency)} {word} per 1,000 applications [{money(ends[0])}, {money(ends[1])}]"
+
+
+def _on_test(run: pd.Series, metric: str) -> str:
+    value, lo, hi = (float(run[contract.metric_key(contract.TEST, metric, bound)]) for bound in ("", "lo", "hi"))
+    return with_interval(value, lo, hi)
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(value)

@@ -1,0 +1,1 @@
+"""Reusable pieces of pages: take data, draw, return what the reader chose."""

@@ -1,0 +1,60 @@
+"""What a run is made of: parameters, hashes, project file, model card, and the command that makes it again."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import loading
+from dashboard.labels import NOT_KNOWN, moment, number
+from pipeline import contract
+
+_HASHES = {
+    "Git commit": "git_commit", "Uncommitted changes": "git_dirty", "Data (sha256)": "data_sha256",
+    "Test rows (sha256)": "test_sha256", "Validation rows (sha256)": "valid_sha256", "Lock file (sha256)": "lock_sha256",
+    "Project file (sha256)": "project_sha256", "Model (sha256)": "model_sha256", "Seed": "seed",
+    "Calibration": "calibration", "Cut-off rule": "cutoff_rule", "Bake-off": "bakeoff", "MLflow run": "run_id",
+    "MLflow parent run": "parent_run_id",
+}  # fmt: skip
+
+
+def lineage(run: pd.Series) -> None:
+    """Draw where the run comes from and how to reproduce it to the last digit."""
+    st.markdown("Made again to the last digit by:")
+    st.code(f"python -m pipeline reproduce {run['run_id']}", language="bash")
+    st.dataframe(lineage_table(run), hide_index=True, alt="Lineage of the run", height="content")
+    text = loading.optional_text(run["run_id"], contract.ARTIFACT_PROJECT)
+    with st.expander("Project file as it was", icon=":material/description:"):
+        st.code(text or "this run has none", language="toml")
+
+
+def lineage_table(run: pd.Series) -> pd.DataFrame:
+    """Return what and value for every piece of lineage; a dash marks what the run does not say."""
+    rows = [
+        {"What": "Trained", "Value": moment(run["start"])},
+        {"What": "Training time", "Value": f"{number(run['fit_seconds'], 1)} s"},
+    ]
+    rows += [{"What": what, "Value": str(run[column]) or NOT_KNOWN} for what, column in _HASHES.items()]
+    return pd.DataFrame(rows)
+
+
+def parameters(run: pd.Series) -> None:
+    """Draw the model's parameters as text."""
+    found = json.loads(run["params"])
+    if not found:
+        st.caption("This run logged no parameters.")
+        return
+    st.dataframe(pd.DataFrame({"Parameter": list(found), "Value": list(found.values())}), hide_index=True, alt="Parameters")
+
+
+def model_card(run: pd.Series) -> None:
+    """Draw the model card; images are not fetched, for they would tell another server who reads."""
+    text = loading.optional_text(run["run_id"], contract.ARTIFACT_MODEL_CARD)
+    if text is None:
+        st.info("This run has no model card; train it again to have one.", icon=":material/info:")
+        return
+    with st.container(border=True):
+        st.markdown(text.replace("![", "!\\["))
+    st.download_button(
+        "Model card (Markdown)", text, "model_card.md", key="download_card", icon=":material/download:", type="tertiary"
+    )

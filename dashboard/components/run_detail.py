@@ -1,0 +1,129 @@
+"""One run in depth: its numbers, its curves, where it is weak, what it is made of, and how to make it again."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import loading
+from dashboard.charts import calibration, curve, metrics
+from dashboard.components.lineage import lineage, model_card, parameters
+from dashboard.labels import METRICS, label_of, number, percent, with_interval
+from pipeline import contract
+from pipeline.evaluation.calibration import reliability_table
+from pipeline.evaluation.curve import confusion_at, pr_points, rates, roc_points
+
+POINTS = 400
+
+
+def run_detail(run: pd.Series) -> None:
+    """Draw the tabs of one complete candidate."""
+    parts: Mapping[str, Callable[[pd.Series], None]] = {
+        "Numbers": _numbers, "Curves": _curves, "Calibration": _calibration, "Segments": _segments,
+        "Importance": _importance, "Parameters": parameters, "Lineage": lineage, "Model card": model_card,
+    }  # fmt: skip
+    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
+        with tab:
+            draw(run)
+
+
+def _numbers(run: pd.Series) -> None:
+    st.dataframe(metrics_table(run), hide_index=True, alt="Metrics on validation and test", height="content")
+    st.caption(f"{label_of('interval').help} Validation chose; test reports.")
+
+
+def metrics_table(run: pd.Series) -> pd.DataFrame:
+    """Return every metric of a run with intervals: metric, validation, test, in plain words."""
+    rows = []
+    for name, label in METRICS.items():
+        said = {
+            split: with_interval(*(run[contract.metric_key(split, name, b)] for b in ("", "lo", "hi")))
+            for split in contract.SPLITS
+        }
+        rows.append(
+            {
+                "Metric": label.text,
+                "Test": said[contract.TEST],
+                "Validation": said[contract.VALID],
+                "In plain words": label.help,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _curves(run: pd.Series) -> None:
+    table = loading.curve(run["run_id"], contract.TEST)
+    if table is None:
+        return _missing(contract.ARTIFACT_CURVE)
+    here = rates(confusion_at(table, run["cutoff"]).to_frame().T).iloc[0]
+    n, defaults = (int(table[list(cells)].iloc[0].sum()) for cells in (contract.CELLS, ("tp", "fn")))
+    left, right = st.columns(2)
+    roc = curve.roc_chart(roc_points(table, POINTS), run["test_roc_auc"], (here["false_positive_rate"], here["recall"]))
+    left.plotly_chart(roc, key="roc", alt=f"ROC curve on test, area {number(run['test_roc_auc'])}")
+    pr = curve.pr_chart(pr_points(table, POINTS), defaults / n, (here["recall"], here["precision"]))
+    right.plotly_chart(pr, key="pr", alt=f"Precision-recall curve on test, area {number(run['test_pr_auc'])}")
+    st.caption(
+        f"{n:,} test applicants, {defaults:,} of whom defaulted ({percent(defaults / n)}). Cut-off {percent(run['cutoff'])}."
+    )
+    return _download(table, "curve.csv", "curve")
+
+
+def _calibration(run: pd.Series) -> None:
+    rows = loading.holdout(run["run_id"], contract.TEST)
+    if rows is None:
+        return _missing(contract.ARTIFACT_HOLDOUT)
+    table = reliability_table(rows[contract.HOLDOUT_Y], rows[contract.HOLDOUT_PD], 10)
+    st.plotly_chart(
+        calibration.reliability_chart(table), key="calibration", alt="Observed default rate against predicted PD on test"
+    )
+    st.caption(f"{len(rows):,} test applicants in groups of equal size by PD; bars are 95 % Wilson intervals.")
+    return _download(table, "calibration.csv", "calibration")
+
+
+def _segments(run: pd.Series) -> None:
+    table = loading.optional_table(run["run_id"], contract.ARTIFACT_SEGMENTS)
+    if table is None or table.empty:
+        return _missing(contract.ARTIFACT_SEGMENTS)
+    table = table.assign(column=table["column"].str.removeprefix(contract.SEGMENT_PREFIX))
+    known = [m for m in METRICS if m in set(table["metric"])]
+    metric = st.selectbox("Metric", known, format_func=lambda m: METRICS[m].text, key="segment_metric", bind="query-params")
+    shown = table[(table["split"] == contract.TEST) & (table["metric"] == metric)]
+    overall = run[contract.metric_key(contract.TEST, metric)]
+    better = METRICS[metric].direction
+    worse = shown[(shown["hi"] < overall) if better > 0 else (shown["lo"] > overall)]
+    title = f"{len(worse)} of {shown['value'].notna().sum()} groups are surely worse than the whole ({number(overall)})"
+    st.plotly_chart(metrics.segment_chart(shown, METRICS[metric].text, overall, title), key="segments", alt=title)
+    withheld = shown[shown["value"].isna()]
+    if len(withheld):
+        names = ", ".join(
+            f"{c} {g} (n = {n})" for c, g, n in zip(withheld["column"], withheld["group"], withheld["n"], strict=True)
+        )
+        st.text(f"Too few to judge: {names}")
+    return _download(shown, "segments.csv", "segments")
+
+
+def _importance(run: pd.Series) -> None:
+    table = loading.optional_table(run["run_id"], contract.ARTIFACT_IMPORTANCE)
+    if table is None or table.empty:
+        return _missing(contract.ARTIFACT_IMPORTANCE)
+    named = table.rename(columns={"column": "feature"})
+    top = named.sort_values("importance", ascending=False)["feature"].iloc[0]
+    chart = metrics.importance_chart(named, f"{top} matters most to this model")
+    st.plotly_chart(chart, key="importance", alt=f"Importance of features; {top} first")
+    return _download(named, "importance.csv", "importance")
+
+
+def _missing(path: str) -> None:
+    st.info(f"This run has no `{path}`; train it again to have it.", icon=":material/info:")
+
+
+def _download(table: pd.DataFrame, file: str, key: str) -> None:
+    st.download_button(
+        "Table (CSV)",
+        table.to_csv(index=False),
+        file,
+        "text/csv",
+        key=f"download_{key}",
+        icon=":material/download:",
+        type="tertiary",
+    )

@@ -1,0 +1,43 @@
+"""One run, chosen from a list or a table; the link carries its id, so that it can be sent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.labels import code, short
+
+PARAM = "run"
+
+
+def pick_run(names: Mapping[str, str], default: str, key: str, label: str = "Run") -> str:
+    """Return the id of the run in the link, or the default; one the link names but nobody knows is said so.
+
+    names: run id -> readable name. The link is the one source of truth; widgets write to it.
+    """
+    wanted = st.query_params.get(PARAM, default)
+    if wanted not in names:
+        st.caption(
+            f":material/link_off: The link names run {code(short(wanted, 40))}, which is not in this list; showing the default."
+        )
+        wanted = default
+    st.session_state[key] = wanted
+    st.selectbox(label, list(names), format_func=lambda run_id: names[run_id], key=key, on_change=_chosen_in_list, args=(key,))
+    return wanted
+
+
+def choose(run_id: str) -> None:
+    """Put a run into the link."""
+    st.query_params[PARAM] = run_id
+
+
+def chosen_in_table(key: str, run_ids: list[str]) -> None:
+    """Put the run of the ticked row into the link."""
+    state: Any = st.session_state[key]
+    rows = state["selection"]["rows"]
+    if rows:
+        choose(run_ids[rows[0]])
+
+
+def _chosen_in_list(key: str) -> None:
+    choose(st.session_state[key])
