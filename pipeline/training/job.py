@@ -1,6 +1,7 @@
 """The training job: data file to snapshot to bake-off to runs. What CI runs and `python -m pipeline train` calls."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from pipeline.training.lineage import read_lineage
 from pipeline.training.model_card import model_card
 from pipeline.training.persistence import dump_model, model_sha256
 from pipeline.training.report import Report, choose_cutoff, cost_per_1000, holdout_rows, report_on
-from pipeline.training.tracking import RunContent, Writer, open_bakeoff
+from pipeline.training.tracking import RunContent, Writer, open_bakeoff, prepare_store
 
 Say = Callable[[str], None]
 
@@ -126,15 +127,21 @@ def train(
     Raises DataError, CheckFailed, TrackingError; a bake-off in which every candidate failed is recorded and raises DataError.
     """
     config = project.config
+    pool = ThreadPoolExecutor(max_workers=1)
+    store_ready = pool.submit(prepare_store, settings, config.name)
+    pool.shutdown(wait=False)
     say("Reading and checking the data")
     snapshot, frame, check = take_snapshot(project, settings, data)
     split = split_rows(frame, config)
     say(f"Development {len(split.dev):,} rows, test {len(split.test):,} rows")
+    if store_ready.done():
+        store_ready.result()  # a store that refuses is known before minutes of fitting
     results = run_bakeoff(config, frame, split, n_jobs=n_jobs, progress=progress)
     say("Measuring on validation and test, with intervals")
     tags = bakeoff_tags(project, snapshot.sha256, frame, split)
-    pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads")
-    contents = pool(joblib.delayed(_content)(project, frame, split, r, tags, check) for r in results)
+    threads = joblib.Parallel(n_jobs=n_jobs, prefer="threads")
+    contents = threads(joblib.delayed(_content)(project, frame, split, r, tags, check) for r in results)
+    store_ready.result()
     say("Writing the runs")
     with open_bakeoff(settings, config.name, tags, {contract.ARTIFACT_PROJECT: project.text}) as writer:
         outcomes = tuple(_write(writer, result, content, tags) for result, content in zip(results, contents, strict=True))

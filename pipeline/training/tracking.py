@@ -89,6 +89,15 @@ def open_client(settings: Settings) -> Any:
     return MlflowClient(tracking_uri=settings.tracking_uri)
 
 
+def prepare_store(settings: Settings, project: str) -> None:
+    """Reach the tracking store and make the project's experiment, so that a store which is down is known early.
+
+    A new local store is migrated here, which takes seconds: callers do it beside other work. Raises TrackingError.
+    """
+    with _plain_errors(settings):
+        _experiment(open_client(settings), settings, project)
+
+
 @contextmanager
 def open_bakeoff(settings: Settings, project: str, tags: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[Writer]:
     """Start the parent run of a bake-off in the project's experiment and complete it when the block ends well."""
@@ -142,6 +151,7 @@ def _ended(client: Any, run_id: str) -> Iterator[None]:
 
 @contextmanager
 def _plain_errors(settings: Settings) -> Iterator[None]:
+    quiet_mlflow()
     from mlflow.exceptions import MlflowException
 
     try:
