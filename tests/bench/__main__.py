@@ -80,7 +80,7 @@ def timed(command: Sequence[str]) -> float:
     with tempfile.TemporaryDirectory(prefix="riskdeck-bench-") as home:
         environment = {**os.environ, "RISKDECK_HOME": home, "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db"}
         start = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
         return time.perf_counter() - start
 
 
