@@ -4,6 +4,7 @@ Tables come back as plain DataFrames, so that an index of runs can later stand b
 """
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ METRIC_COLUMNS: Final = (
         for name in contract.METRICS
         for bound in ("", "lo", "hi")
     ),
+    *(contract.metric_key(split, name) for split in contract.SPLITS for name in (*contract.COUNTS, contract.COST)),
     *contract.METRICS,
     contract.CUTOFF,
     contract.FIT_SECONDS,
@@ -110,6 +112,13 @@ def read_run(run_id: str, settings: Settings | None = None) -> RunDetail:
     return ask(where, lambda client: _detail(_get_run(client, run_id)))
 
 
+def chosen_run(project: str, settings: Settings | None = None) -> str | None:
+    """Return the run id that the newest complete bake-off chose on validation, or None. Raises TrackingUnavailable."""
+    runs = read_runs(project, settings)
+    parents = runs[(runs["kind"] == contract.KIND_BAKEOFF) & runs["is_complete"] & (runs["chosen"] != "")]
+    return None if parents.empty else str(parents["chosen"].iloc[0])
+
+
 def read_artifact_table(run_id: str, path: str, settings: Settings | None = None) -> pd.DataFrame:
     """Return a Parquet artifact by its path in the contract. Raises ArtifactMissing or TrackingUnavailable."""
     return _read_artifact(run_id, path, pd.read_parquet, settings)
@@ -118,6 +127,11 @@ def read_artifact_table(run_id: str, path: str, settings: Settings | None = None
 def read_text(run_id: str, path: str, settings: Settings | None = None) -> str:
     """Return a UTF-8 text artifact by its path in the contract. Raises ArtifactMissing or TrackingUnavailable."""
     return _read_artifact(run_id, path, lambda file: file.read_text(encoding="utf-8"), settings)
+
+
+def read_artifact_bytes(run_id: str, path: str, settings: Settings | None = None) -> bytes:
+    """Return an artifact's bytes by its path in the contract. Raises ArtifactMissing or TrackingUnavailable."""
+    return _read_artifact(run_id, path, lambda file: file.read_bytes(), settings)
 
 
 def runs_table(runs: list[Any]) -> pd.DataFrame:
@@ -157,8 +171,14 @@ def _row(run: Any) -> dict[str, Any]:
         "is_foreign": state == FOREIGN,
         **{column: tags.get(tag, "") for column, tag in TAG_COLUMNS.items()},
         **(match_metrics(metrics) if state == FOREIGN else {k: v for k, v in metrics.items() if k in METRIC_COLUMNS}),
+        **({contract.CUTOFF: math.inf} if _declines_nobody(state, tags, metrics) else {}),
         "params": json.dumps(dict(sorted(run.data.params.items()))),
     }
+
+
+def _declines_nobody(state: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
+    """A cut-off of infinity cannot be logged to MLflow: a complete candidate without one declines nobody."""
+    return state == COMPLETE and tags.get(contract.TAG_KIND) == contract.KIND_CANDIDATE and contract.CUTOFF not in metrics
 
 
 def _detail(run: Any) -> RunDetail:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pipeline.settings import Settings
+from pipeline.settings import Settings, quiet_mlflow
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def short_timeouts() -> None:
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def describe_store(settings: Settings) -> str:
@@ -56,6 +56,7 @@ def ask(settings: Settings, question: Callable[[Any], T]) -> T:
     """
     if settings.tracking_uri.startswith(("http://", "https://")):
         _probe(settings)
+    quiet_mlflow()
     from mlflow import MlflowClient
 
     answers: queue.Queue[tuple[bool, Any]] = queue.Queue()

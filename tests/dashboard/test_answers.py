@@ -1,0 +1,96 @@
+"""The sentence at the top of each page says what the evidence carries, and no more."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from dashboard import answers, ranking
+from pipeline import contract as c
+from pipeline.evaluation.cost import Saving
+from pipeline.registry.runs import COMPLETE, FAILED, FOREIGN, RUN_COLUMNS
+
+
+def table(*rows: dict[str, object]) -> pd.DataFrame:
+    base = {"state": COMPLETE, "kind": c.KIND_CANDIDATE, "bakeoff": "b1", "test_sha256": "a" * 64, "family": "x", "name": "n"}
+    found = pd.DataFrame([{**base, **row} for row in rows], columns=list(RUN_COLUMNS))
+    return found.fillna({"candidate": "", "chosen": "", "failed": ""})
+
+
+RUN = pd.Series(
+    {"run_id": "r", "cutoff": 0.2, "test_n": 7500.0}
+    | {
+        f"test_{m}{b}": v
+        for m, v0 in (("recall", 0.7), ("f1", 0.5))
+        for b, v in (("", v0), ("_lo", v0 - 0.02), ("_hi", v0 + 0.02))
+    }
+)
+
+
+def difference(gap: float, lo: float, hi: float) -> pd.DataFrame:
+    row = {"difference": gap, "lo": lo, "hi": hi, "prob_a_better": 0.6, "n": 1000}
+    return pd.DataFrame([row, row], index=pd.Index(["f1", "cost"], name="metric"))
+
+
+@pytest.mark.parametrize(
+    ("by", "gap", "said", "is_firm"),
+    [
+        ("f1", (0.03, 0.01, 0.05), "Better than the next best, b: F1 +0.030 [+0.010, +0.050]", True),
+        ("f1", (0.003, -0.01, 0.016), "b, is not distinguishable: F1 +0.003 [−0.010, +0.016]", False),
+        ("f1", (-0.03, -0.05, -0.01), "Do not ship on this evidence", False),
+        (c.COST, (-4120.0, -5000.0, -3000.0), "4,120 EUR less per 1,000 applications [3,000, 5,000]", True),
+        (c.COST, (4120.0, 3000.0, 5000.0), "on test b is better: 4,120 EUR more", False),
+        (c.COST, (-40.0, -500.0, 420.0), "not distinguishable: 40 EUR less per 1,000 applications [−420, 500]", False),
+    ],
+)
+def test_a_difference_is_told_with_its_interval_in_the_right_direction(
+    by: str, gap: tuple[float, float, float], said: str, is_firm: bool
+) -> None:
+    answer = answers.ship(RUN, "a", "b", difference(*gap), by, 3, "EUR")
+    assert said in answer.text
+    assert answer.is_firm == is_firm
+
+
+def test_a_lone_candidate_is_offered_but_not_called_best() -> None:
+    answer = answers.ship(RUN, "a", "", None, "f1", 1, "EUR")
+    assert answer.text == "Ship a: recall 0.700 [0.680, 0.720], F1 0.500 [0.480, 0.520] on 7,500 test applicants."
+    assert not answer.is_firm
+
+
+def test_different_test_rows_are_not_ranked_and_both_are_named() -> None:
+    found = ranking.ranked(
+        table({"run_id": "a", "valid_f1": 0.5}, {"run_id": "b", "valid_f1": 0.6, "test_sha256": "f" * 64}), "f1"
+    )
+    assert not found.is_comparable
+    said = answers.no_ranking(found).text
+    assert "aaaaaaaa" in said and "ffffffff" in said
+
+
+def test_the_order_is_by_validation_with_the_champion_on_top() -> None:
+    runs = table({"run_id": "a", "valid_brier": 0.2, "test_brier": 0.1}, {"run_id": "b", "valid_brier": 0.1, "test_brier": 0.3})
+    assert ranking.ranked(runs, "brier").candidates["run_id"].tolist() == ["b", "a"], "less is better, and test has no say"
+    pinned = ranking.ranked(runs, "brier", first="a")
+    assert pinned.candidates["run_id"].tolist() == ["a", "b"]
+    best = ranking.leader(pinned, "brier")
+    assert best is not None and best["run_id"] == "b"
+
+
+def test_runs_that_are_not_ranked_are_counted_by_reason() -> None:
+    runs = table(
+        {"run_id": "a"}, {"run_id": "b", "state": FAILED}, {"run_id": "d", "state": FOREIGN}, {"run_id": "e", "state": FOREIGN}
+    )
+    assert ranking.left_out(runs) == "Not ranked: 1 failed, 2 made by other scripts."
+
+
+def test_equal_names_are_told_apart_by_id() -> None:
+    names = ranking.names_of(table({"run_id": "aaaaaaaaaa", "candidate": "m"}, {"run_id": "bbbbbbbbbb", "candidate": "m"}))
+    assert list(names.values()) == ["m (aaaaaaaa)", "m (bbbbbbbb)"]
+
+
+def test_a_cutoff_that_does_not_pay_is_not_recommended() -> None:
+    never = answers.cut(math.inf, 500, (0.9, math.inf), Saving(10, 10, 50), 100, (math.nan, math.nan), "EUR")
+    assert never.text.startswith("Approve everybody")
+    unsure = answers.cut(0.2, 500, (0.1, 0.3), Saving(8, 10, 50), 100, (-5.0, 45.0), "EUR")
+    assert "saves 20 EUR [−5, 45]" in unsure.text and not unsure.is_firm
+    loses = answers.cut(0.2, 500, (0.1, 0.3), Saving(12, 10, 50), 100, (-45.0, 5.0), "EUR")
+    assert "loses 20 EUR [−5, 45]" in loses.text and not loses.is_firm
