@@ -138,7 +138,8 @@ def _tell(done: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(done)
     else:
-        show_line(", ".join(f"{k.replace('_', ' ')} {v}" for k, v in done.items() if k != "actor_verified"))
+        shown = {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in done.items() if k != "actor_verified"}
+        show_line(", ".join(f"{k.replace('_', ' ')} {v}" for k, v in shown.items()))
 
 
 if __name__ == "__main__":

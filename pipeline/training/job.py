@@ -134,8 +134,8 @@ def train(
     snapshot, frame, check = take_snapshot(project, settings, data)
     split = split_rows(frame, config)
     say(f"Development {len(split.dev):,} rows, test {len(split.test):,} rows")
-    if store_ready.done():
-        store_ready.result()  # a store that refuses is known before minutes of fitting
+    if not settings.is_local_tracking:
+        store_ready.result()  # a server that is down is known before minutes of fitting
     results = run_bakeoff(config, frame, split, n_jobs=n_jobs, progress=progress)
     say("Measuring on validation and test, with intervals")
     tags = bakeoff_tags(project, snapshot.sha256, frame, split)

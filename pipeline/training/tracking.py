@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -158,7 +159,8 @@ def _plain_errors(settings: Settings) -> Iterator[None]:
         yield
     except MlflowException as exc:
         where = "the local store" if settings.is_local_tracking else "the server named by MLFLOW_TRACKING_URI"
-        raise TrackingError(f"{where} refused or did not answer: {str(exc).splitlines()[0][:300]}") from exc
+        first = re.sub(r"//[^/@\s]*@", "//", (str(exc).splitlines() or [type(exc).__name__])[0])  # no password in a message
+        raise TrackingError(f"{where} refused or did not answer: {first[:200]}") from exc
 
 
 def _log_numbers(client: Any, run_id: str, metrics: Mapping[str, float], params: Mapping[str, object]) -> None:
