@@ -30,30 +30,38 @@ def headline(run: pd.Series) -> str:
 
 
 def ship(
-    run: pd.Series, name: str, rival: str, difference: pd.DataFrame | None, by: str, n_candidates: int, currency: str
+    run: pd.Series,
+    name: str,
+    rival: str,
+    difference: pd.DataFrame | None,
+    by: str,
+    n_candidates: int,
+    currency: str,
+    champion: str = "",
 ) -> Answer:
     """Say which candidate to ship and whether it is really better than the next best on validation.
 
     difference: as `loading.difference` gives it, run less rival; rival: its escaped name, "" when there is none; by: the
-    metric that chose on validation.
+    metric that chose on validation; champion: the live run's escaped name, "" when nothing is live.
     """
-    start = f"Ship {name}: {headline(run)}."
+    start = f"{'Keep' if name == champion else 'Ship'} {name}: {headline(run)}."
+    rival_said = f"the live model, {rival}" if rival == champion else f"the next best, {rival}"
     chosen = f"Best of {n_candidates} on validation by {label_of(by).text}; reported on test, where nothing was chosen."
     if not rival:
         return Answer(start, "It is the only complete candidate here: train more to know whether it is good.", is_firm=False)
     if difference is None:
-        return Answer(start, f"{chosen} {rival}, the next best, cannot be compared row by row: a holdout is missing.", False)
+        return Answer(start, f"{chosen} It cannot be compared with {rival_said}, row by row: a holdout is missing.", False)
     metric = "cost" if by == contract.COST else by
     row = difference.loc[[metric]].iloc[0]
     better, worse = _sides(row, label_of(by).direction)
     gap = _gap(row, by, currency)
     sure = f"probability of being better {number(float(row['prob_a_better']), 2)}"
     if better:
-        return Answer(f"{start} Better than the next best, {rival}: {gap}.", f"{chosen} On the same test rows: {sure}.")
+        return Answer(f"{start} Better than {rival_said}: {gap}.", f"{chosen} On the same test rows: {sure}.")
     if worse:
         text = f"Do not ship on this evidence: validation prefers {name}, but on test {rival} is better: {gap}."
         return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
-    text = f"{start} The next best, {rival}, is not distinguishable: {gap}."
+    text = f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {gap}."
     return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
 
 
@@ -111,8 +119,8 @@ def nothing_released(run: pd.Series | None, name: str, project: str) -> Answer:
     at = said_cutoff(float(run["cutoff"]))
     return Answer(
         f"No model is live yet. The best complete run, {name}, offers {headline(run)}.",
-        f"Its cut-off is {at}. To release it, run `python -m pipeline gate {project}`, propose it with "
-        f"`python -m pipeline release propose {project}`, and let somebody else approve it.",
+        f"Its cut-off is {at}. To release it: `python -m pipeline gate {project}`, then "
+        f"`python -m pipeline release propose {project} --as NAME --reason WHY`, then let somebody else approve it.",
         is_firm=False,
     )
 
@@ -123,7 +131,11 @@ def live(run: pd.Series, name: str, saved: tuple[float, float, float], currency:
     if math.isfinite(saved[0]):
         worth = f" and is worth {money(saved[0], currency)} [{money(saved[1])}, {money(saved[2])}] per 1,000 applications"
     needs = (
-        "Nothing waits for anybody." if n_troubles == 0 else f"{n_troubles} thing{'s' * (n_troubles > 1)} below need somebody."
+        "Nothing waits for anybody."
+        if n_troubles == 0
+        else "One thing below needs somebody."
+        if n_troubles == 1
+        else f"{n_troubles} things below need somebody."
     )
     return Answer(f"{name} is live{worth}: {headline(run)}.", needs, is_firm=n_troubles == 0)
 

@@ -65,6 +65,14 @@ def leader(field: Field, by: str) -> pd.Series | None:
     return None if ordered.empty else ordered.iloc[0]
 
 
+def rival(ordered: pd.DataFrame, champion: str) -> pd.Series | None:
+    """What the best candidate must beat: the live model if it is another one, else the next best on validation."""
+    others = ordered.iloc[1:]
+    live = others[others["run_id"] == champion]
+    first = live if len(live) else others
+    return first.iloc[0] if len(first) else None
+
+
 def names_of(table: pd.DataFrame) -> dict[str, str]:
     """Readable, unique name per run id."""
     names = table["candidate"].where(table["candidate"] != "", table["name"])

@@ -52,7 +52,7 @@ def cost_chart(
         hovertemplate=f"you look at %{{x:.1f}} %<br>%{{y:,.0f}} {currency} per 1,000<extra></extra>",
     )  # fmt: skip
     # A quarter of free room on top, where the names of the marks stand clear of the curve.
-    figure.update_yaxes(range=[0, 1.28 * float(points["cost"].max())], tickformat="~s")
+    figure.update_yaxes(range=[0, 1.36 * float(points["cost"].max())], tickformat="~s")
     figure.update_xaxes(range=[0, 100 * last])
     return figure
 

@@ -13,7 +13,7 @@ def f1_recall_chart(runs: DataFrame, title: str, equal_cost: DataFrame | None = 
 
     runs: name, test_recall, test_f1 with _lo and _hi, is_leader; equal_cost: as `equal_cost_lines` gives it.
     """
-    figure = base_figure(title, "Recall on test (share of defaulters caught)", "F1 on test", 420)
+    figure = base_figure(title, "Recall on test (share of defaulters caught)", "F1 on test", 370)
     x_range, y_range = _span(runs, "test_recall"), _span(runs, "test_f1")
     if equal_cost is not None:
         _add_equal_cost(figure, equal_cost, x_range, y_range, currency)
@@ -25,7 +25,7 @@ def f1_recall_chart(runs: DataFrame, title: str, equal_cost: DataFrame | None = 
             hovertemplate="%{text}<br>recall %{x:.3f}, F1 %{y:.3f}<extra></extra>",
         )  # fmt: skip
         for name, x, y in zip(part["name"], part["test_recall"], part["test_f1"], strict=True) if is_leader else ():
-            label_at(figure, float(x), float(y), str(name), color, shift=12)
+            label_at(figure, float(x), float(y), str(name), None, "right" if x > sum(x_range) / 2 else "left", shift=12)
     figure.update_xaxes(range=x_range, tickformat=".2f")
     figure.update_yaxes(range=y_range, tickformat=".2f")
     return figure

@@ -5,14 +5,15 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-CHAMPION: Final = "#0072B2"
+CHAMPION: Final = "#2A84C6"
 CHALLENGER: Final = "#E69F00"
 APPROVE: Final = "#009E73"
 REVIEW: Final = "#F5C710"
 DECLINE: Final = "#D55E00"
 MISS: Final = "#B0529A"
 OTHER: Final = "#8A94A0"
-"""Okabe and Ito (2008), so that they differ for colour-blind eyes; `MISS` is the one costly cell that no decision names."""
+"""After Okabe and Ito (2008), so that they differ for colour-blind eyes; the blue lies between those of the two themes.
+`MISS` is the one costly cell that no decision names."""
 BAND_OPACITY: Final = 0.18
 
 
@@ -56,8 +57,8 @@ def literal(text: object) -> str:
     return html.escape(str(text), quote=False)
 
 
-def label_at(figure: go.Figure, x: float, y: float, text: str, color: str, anchor: str = "left", shift: int = 0) -> None:
-    """Write a label beside a point, in the colour of what it names."""
+def label_at(figure: go.Figure, x: float, y: float, text: str, color: str | None, anchor: str = "left", shift: int = 0) -> None:
+    """Write a label beside a point, in the colour of what it names; None takes the theme's text colour."""
     figure.add_annotation(
         x=x, y=y, text=literal(text), showarrow=False, xanchor=anchor, yshift=shift, xshift=5 if anchor == "left" else -5,
         font={"color": color, "size": 12},
@@ -69,5 +70,5 @@ def mark_at(figure: go.Figure, x: float, text: str, color: str, height: float = 
     figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line={"color": color, "width": 1.5, "dash": "dot"})
     figure.add_annotation(
         x=x, y=height, yref="paper", text=literal(text), showarrow=False, xanchor=anchor, yanchor="top",
-        xshift=4 if anchor == "left" else -4, font={"color": color, "size": 12},
+        xshift=4 if anchor == "left" else -4, font={"size": 12},
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.labels import cutoff as said_cutoff
-from dashboard.labels import interval, label_of, moment, money, number, percent, plain, short
+from dashboard.labels import interval, label_of, moment, number, percent, plain, short, short_money
 from dashboard.loading import Release
 from dashboard.worth import Worth
 from pipeline import contract
@@ -38,9 +38,9 @@ def figures(run: pd.Series, worth: Worth | None) -> Sequence[Figure]:
             )
         )
     if worth is not None:
-        under = f"[{money(worth.lo)}, {money(worth.hi)}] {worth.currency}, n = {number(worth.n, 0)}"
+        under = f"[{short_money(worth.lo)}, {short_money(worth.hi)}], n = {number(worth.n, 0)}"
         text = "What the model saves against approving everybody, at the costs of the policy, on test rows."
-        shown.append(Figure("Saved per 1,000 applications", money(worth.saved, worth.currency), under, text))
+        shown.append(Figure("Saved per 1,000 applications", short_money(worth.saved, worth.currency), under, text))
         shown.append(
             Figure(
                 "Decline from PD",

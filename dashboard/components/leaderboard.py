@@ -30,7 +30,7 @@ def leaderboard_table(ranked: pd.DataFrame, names: Mapping[str, str], by: str, c
     rank = ranked[by_column].rank(ascending=label_of(by).direction < 0, method="min")
     columns: dict[str, object] = {
         "rank": rank.astype("Int64"),
-        "candidate": [names[r] + (" · champion" if r == champion else "") for r in ranked["run_id"]],
+        "candidate": [("★ " if r == champion else "") + names[r] for r in ranked["run_id"]],
         "valid": ranked[by_column].round(0 if by == contract.COST else 6),
     }
     for metric in _SHOWN:
@@ -45,14 +45,17 @@ def leaderboard_table(ranked: pd.DataFrame, names: Mapping[str, str], by: str, c
 
 def _columns(by: str) -> dict[str, Any]:
     config, chosen = st.column_config, label_of(by)
-    title, help_text = f"Validation {chosen.text}", f"{chosen.help} The order is by this column."
+    title, help_text = (
+        f"Validation {'cost' if by == contract.COST else chosen.text}",
+        f"{chosen.help} The order is by this column.",
+    )
     shown: dict[str, Any] = {
         "rank": config.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
         "candidate": config.TextColumn("Candidate", width=165, pinned=True),
         "valid": _bar(title, help_text)
         if by in _RATIOS
         else config.NumberColumn(title, help=help_text, format="localized", width=110),
-        "cost": config.NumberColumn("Test Cost per 1,000", help=label_of(contract.COST).help, format="localized"),
+        "cost": config.NumberColumn("Test cost", help=label_of(contract.COST).help, format="localized"),
         "cutoff": config.NumberColumn("Cut-off", help=label_of("cutoff").help, format="%.1f %%"),
         "family": config.TextColumn("Family"),
         "latency": config.NumberColumn("Latency", help=label_of("latency_ms").help, format="%.1f ms"),

@@ -95,7 +95,7 @@ def troubles(runs: pd.DataFrame, release: Release, gates: Mapping[str, Any] | No
     found = [plain(release.problem)] if release.problem else []
     for p in release.waiting:
         what = f"Proposal {p.seq} (version {p.subject.get('model_version')})"
-        found.append(f"{what} waits for another person than {plain(p.actor)} to decide. {plain(p.reason)}")
+        found.append(f"{what} waits for another person than {plain(p.actor)} to decide. Why: {plain(p.reason)}")
     if gates is not None and gates.get("passed") is not True:
         failed = [
             plain(r.get("name", "?")) for r in gates.get("rules", []) if isinstance(r, dict) and r.get("passed") is not True

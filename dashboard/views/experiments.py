@@ -34,7 +34,7 @@ def draw(project: str) -> None:
         return None
     names = ranking.names_of(field.candidates)
     with top:
-        page.answer(_answer(field, names, by, project))
+        page.answer(_answer(field, names, by, project, live.run_id))
     if field.is_comparable:
         _compare(field, names, by, live.run_id, project)
     best = ranking.leader(field, by)
@@ -72,27 +72,32 @@ def _field(candidates: pd.DataFrame, bakeoff: str, family: str, by: str, champio
     return ranking.ranked(kept, by, champion)
 
 
-def _answer(field: ranking.Field, names: dict[str, str], by: str, project: str) -> answers.Answer:
+def _answer(field: ranking.Field, names: dict[str, str], by: str, project: str, champion: str) -> answers.Answer:
     if not field.is_comparable:
         return answers.no_ranking(field)
     ordered = ranking.ranked(field.candidates, by).candidates
     best = ordered.iloc[0]
     config = loading.project_config(str(best["run_id"]), project)
-    rival = ordered.iloc[1] if len(ordered) > 1 else None
+    rival = ranking.rival(ordered, champion)
     gap = None
     if rival is not None and config is not None:
         costs = project_costs(config)
         gap = loading.difference(best["run_id"], float(best["cutoff"]), rival["run_id"], float(rival["cutoff"]), costs)
     said = plain(names[rival["run_id"]]) if rival is not None else ""
     currency = config.project.currency if config else ""
-    return answers.ship(best, plain(names[best["run_id"]]), said, gap, by, len(ordered), currency)
+    return answers.ship(
+        best, plain(names[best["run_id"]]), said, gap, by, len(ordered), currency, plain(names.get(champion, ""))
+    )
 
 
 def _compare(field: ranking.Field, names: dict[str, str], by: str, champion: str, project: str) -> None:
     left, right = st.columns([5, 3], gap="medium")
     with left:
         leaderboard(field.candidates, names, by, champion)
-        st.caption("Ordered on validation; test columns report and choose nothing. Tick a row to open that run below.")
+        st.caption(
+            "Ordered on validation; test columns report and choose nothing. Tick a row to open that run below."
+            + (" ★ is live." if champion else "")
+        )
     best = ranking.leader(field, by)
     assert best is not None
     is_baseline = (field.candidates["family"] == "prior") & (field.candidates["run_id"] != best["run_id"])

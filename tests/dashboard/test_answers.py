@@ -51,6 +51,15 @@ def test_a_difference_is_told_with_its_interval_in_the_right_direction(
     assert answer.is_firm == is_firm
 
 
+def test_the_live_model_is_kept_and_is_what_others_must_beat() -> None:
+    kept = answers.ship(RUN, "a", "b", difference(0.003, -0.01, 0.016), "f1", 3, "EUR", champion="a")
+    assert kept.text.startswith("Keep a:") and "The next best, b, is not distinguishable" in kept.text
+    beaten = answers.ship(RUN, "a", "b", difference(0.03, 0.01, 0.05), "f1", 3, "EUR", champion="b")
+    assert beaten.text.startswith("Ship a:") and "Better than the live model, b:" in beaten.text
+    runs = table({"run_id": "a"}, {"run_id": "b"}, {"run_id": "c"})
+    assert [str(r["run_id"]) for r in (ranking.rival(runs, "c"), ranking.rival(runs, "a")) if r is not None] == ["c", "b"]
+
+
 def test_a_lone_candidate_is_offered_but_not_called_best() -> None:
     answer = answers.ship(RUN, "a", "", None, "f1", 1, "EUR")
     assert answer.text == "Ship a: recall 0.700 [0.680, 0.720], F1 0.500 [0.480, 0.520] on 7,500 test applicants."

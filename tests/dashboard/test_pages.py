@@ -13,7 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline import contract as c
-from tests.dashboard.made_store import NASTY, Store, client_of, experiment, log_foreign
+from pipeline.registry import ledger
+from pipeline.registry.policies import write_policy
+from pipeline.store.engine import open_store
+from tests.dashboard.made_store import NASTY, PROJECT, Store, client_of, experiment, log_foreign
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGES = ("views/overview.py", "views/experiments.py", "views/trade_offs.py")
@@ -128,6 +131,39 @@ def test_nonsense_in_a_link_falls_back_and_never_breaks(filled_home: Store, page
     app = open_page(page, **nonsense)
     assert not app.exception
     assert "1,200 test applicants" in words(app)
+
+
+@pytest.fixture
+def released(filled: Store, filled_home: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The close candidate is live under a policy with a review band, and a proposal waits."""
+    url = f"sqlite:///{tmp_path / 'riskdeck.db'}"
+    monkeypatch.setenv("RISKDECK_DATABASE_URL", url)
+    engine = open_store(url)
+    policy = write_policy(
+        engine, PROJECT, model_version=3, run_id=filled.close, approve_below=0.1, decline_above=0.25, rationale="**agreed**",
+        author="pm", costs={"model": "per_case", "fn_cost": 75000, "fp_cost": 15000},
+    )  # fmt: skip
+    subject = {"model_version": 3, "policy_id": policy.id, "run_id": filled.close}
+    evidence = {"model_sha256": "f" * 64}
+    ledger.append(engine, PROJECT, ledger.PROMOTION, "risk-lead", subject, "agreed", evidence)
+    ledger.append(engine, PROJECT, ledger.PROPOSAL, "pm", subject | {"model_version": 4}, "<b>better</b>", evidence)
+    engine.dispose()
+    return filled
+
+
+def test_the_overview_names_the_live_pair_its_worth_and_who_is_needed(released: Store) -> None:
+    said = words(open_page(PAGES[0]))
+    assert "logistic C\\=1 is live and is worth" in said
+    assert "approve below a PD of 10.0 %, decline from 25.0 %, review between" in said
+    assert "(version 4) waits for another person than pm" in said
+    assert r"\<b\>better" in said and r"\*\*agreed" in said, "texts of people are shown literally"
+
+
+def test_the_champion_is_pinned_and_the_answer_measures_against_it(released: Store) -> None:
+    app = open_page(PAGES[1])
+    assert app.dataframe[0].value["candidate"].iloc[0] == "★ logistic C=1"
+    assert "live model, logistic" in words(app) or "Keep logistic" in words(app)
+    assert open_page(PAGES[2]).slider(key="cutoff").value == 25.0
 
 
 def test_a_link_opens_the_run_it_names(filled_home: Store) -> None:
