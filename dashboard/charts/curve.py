@@ -46,5 +46,5 @@ def _with_cutoff(figure: go.Figure, at: tuple[float, float] | None) -> go.Figure
     if at is not None:
         x, y = 100 * at[0], 100 * at[1]
         figure.add_scatter(x=[x], y=[y], mode="markers", marker={"size": 11, "color": CHAMPION}, hoverinfo="skip")
-        label_at(figure, x, y, "the run's cut-off", None, anchor="left", shift=-12)
+        label_at(figure, x, y, "the run's cut-off", None, anchor="left", shift=12)
     return figure

@@ -24,8 +24,8 @@ def f1_recall_chart(runs: DataFrame, title: str, equal_cost: DataFrame | None = 
             error_x=_bars(part, "test_recall", color), error_y=_bars(part, "test_f1", color), text=part["name"].map(literal),
             hovertemplate="%{text}<br>recall %{x:.3f}, F1 %{y:.3f}<extra></extra>",
         )  # fmt: skip
-        for name, x, y in zip(part["name"], part["test_recall"], part["test_f1"], strict=True) if is_leader else ():
-            label_at(figure, float(x), float(y), str(name), None, "right" if x > sum(x_range) / 2 else "left", shift=12)
+        for name, x, y in zip(part["name"], part["test_recall"], part["test_f1_hi"], strict=True) if is_leader else ():
+            label_at(figure, float(x), float(y), str(name), None, "right" if x > sum(x_range) / 2 else "left", shift=8)
     figure.update_xaxes(range=x_range, tickformat=".2f")
     figure.update_yaxes(range=y_range, tickformat=".2f")
     return figure

@@ -51,7 +51,7 @@ def _columns(by: str) -> dict[str, Any]:
     )
     shown: dict[str, Any] = {
         "rank": config.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
-        "candidate": config.TextColumn("Candidate", width=165, pinned=True),
+        "candidate": config.TextColumn("Candidate", width=185, pinned=True),
         "valid": _bar(title, help_text)
         if by in _RATIOS
         else config.NumberColumn(title, help=help_text, format="localized", width=110),
@@ -62,7 +62,7 @@ def _columns(by: str) -> dict[str, Any]:
     }
     for metric in _SHOWN:
         shown[metric] = _bar(f"Test {label_of(metric).text}", label_of(metric).help)
-        shown[f"{metric}_interval"] = config.TextColumn("95 %", help=label_of("interval").help, width=105)
+        shown[f"{metric}_interval"] = config.TextColumn("95 %", help=label_of("interval").help, width=100)
     return shown
 
 

@@ -1,5 +1,6 @@
 """One run in depth: its numbers, its curves, where it is weak, what it is made of, and how to make it again."""
 
+import re
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -14,6 +15,7 @@ from pipeline.evaluation.calibration import reliability_table
 from pipeline.evaluation.curve import confusion_at, pr_points, rates, roc_points
 
 POINTS = 400
+_GROUP_PREFIX = rf"^(?:{re.escape(contract.SEGMENT_PREFIX)}|{re.escape(contract.PROTECTED_PREFIX)})"
 
 
 def run_detail(run: pd.Series) -> None:
@@ -84,8 +86,8 @@ def _segments(run: pd.Series) -> None:
     table = loading.optional_table(run["run_id"], contract.ARTIFACT_SEGMENTS)
     if table is None or table.empty:
         return _missing(contract.ARTIFACT_SEGMENTS)
-    table = table.assign(column=table["column"].str.removeprefix(contract.SEGMENT_PREFIX))
-    known = [m for m in METRICS if m in set(table["metric"])]
+    table = table.assign(column=table["column"].str.replace(_GROUP_PREFIX, "", regex=True))
+    known = sorted((m for m in METRICS if m in set(table["metric"])), key=lambda m: m != "roc_auc")
     metric = st.selectbox("Metric", known, format_func=lambda m: METRICS[m].text, key="segment_metric", bind="query-params")
     shown = table[(table["split"] == contract.TEST) & (table["metric"] == metric)]
     overall = run[contract.metric_key(contract.TEST, metric)]
