@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import contract
 from pipeline.console import DONE, NO, progress_bar, say, show_json, show_line, show_table, stop
 from pipeline.project import ProjectError
-from pipeline.settings import load_settings
+from pipeline.settings import load_settings, quiet_mlflow
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,6 +27,7 @@ BOARD = ("recall", "f1", "roc_auc", "ece")
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn every error that a user can cause, or that the outside can, into one message and exit status 2."""
+    quiet_mlflow()
     try:
         yield
     except (ValueError, OSError, RuntimeError) as exc:
