@@ -58,7 +58,7 @@ COUNTS: Final = ("n", "defaults", "ece_floor")
 COST: Final = "cost_per_1000"
 """Logged per split, without bounds: money lost to wrong decisions per 1,000 applications at the run's own cut-off."""
 CUTOFF: Final = "cutoff"
-"""Chosen on validation: decline when PD >= cut-off."""
+"""Chosen on validation: decline when PD >= cut-off. A complete run without it declines nobody: MLflow cannot hold infinity."""
 FIT_SECONDS: Final = "fit_seconds"
 LATENCY_MS: Final = "latency_ms"
 """Median milliseconds for one applicant through the whole pipeline, measured in training."""
