@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -31,8 +32,7 @@ class Calibrator(BaseEstimator):
     def transform(self, scores: FloatArray) -> FloatArray:
         """Return PDs in [0, 1] for scores in [0, 1]."""
         if self.method == "sigmoid":
-            pd: FloatArray = self.map_.predict_proba(log_odds(scores)[:, None])[:, 1]
-            return pd
+            return positive_score(self.map_, log_odds(scores)[:, None])
         return np.asarray(self.map_.predict(scores), dtype=np.float64) if self.method == "isotonic" else scores
 
 
@@ -64,7 +64,14 @@ class CalibratedPD(ClassifierMixin, BaseEstimator):
 
 
 def positive_score(estimator: Any, X: FloatArray) -> FloatArray:
-    """Return the estimator's uncalibrated score of default per row."""
+    """Return the estimator's uncalibrated score of default per row, the same bits whatever rows stand beside it.
+
+    BLAS sums in another order for one row than for many, so a linear model's sum is taken here, column after column.
+    """
+    if hasattr(estimator, "coef_"):
+        sums: FloatArray = np.cumsum(X * estimator.coef_[0], axis=1)[:, -1] + estimator.intercept_[0]
+        linear: FloatArray = expit(sums)
+        return linear
     scores: FloatArray = np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1]
     return scores
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import skops.io
 from sklearn.pipeline import Pipeline
@@ -14,6 +15,7 @@ TRUSTED: Final = (
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "numpy.dtype",
     "sklearn.tree._tree.Tree",
 )
 """Every type beyond skops' own defaults that a model of ours contains. A file that holds any other is refused."""
@@ -33,7 +35,10 @@ def load_model(content: bytes, sha256: str) -> Pipeline:
     actual = model_sha256(content)
     if actual != sha256:
         raise ModelError(f"the model's bytes hash to {actual}, but {sha256} was approved; it is not loaded")
-    unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    try:
+        unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    except (BadZipFile, KeyError, TypeError, ValueError) as exc:  # a pickle, or a file that skops did not write
+        raise ModelError(f"the model is not a skops file ({exc}); it is not loaded") from exc
     if unknown:
         raise ModelError(f"the model holds types that are not trusted: {', '.join(unknown)}; it is not loaded")
     model: Any = skops.io.loads(content, trusted=list(TRUSTED))
