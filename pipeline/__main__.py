@@ -26,7 +26,9 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger f
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the dashboard; the next free one is taken if it is busy.")] = 8501,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the dashboard; the next free one is taken if it is busy.")
+    ] = 8501,
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end.")] = True,
 ) -> None:
     """Simulate a book, train, gate, register, release, and open the dashboard. The second time it starts at once."""

@@ -3,6 +3,7 @@
 Rooms are imported where they are used: `--help` and a refused word must not wait for MLflow.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -56,8 +57,11 @@ def simulate(out: Path | None, rows: int | None, seed: int | None, without: list
 
     from pipeline.data.simulate import BookSpec, simulate_book
 
-    spec = BookSpec().without(without)
-    spec = replace(spec, n=spec.n if rows is None else rows, seed=spec.seed if seed is None else seed)
+    try:
+        spec = BookSpec().without(without)
+        spec = replace(spec, n=spec.n if rows is None else rows, seed=spec.seed if seed is None else seed)
+    except ValueError as exc:
+        raise ProjectError(str(exc)) from exc
     path = out or load_settings().home / "simulated.parquet"
     if path.suffix not in (".parquet", ".csv"):
         raise ProjectError(f"--out {path}: must end in .parquet or .csv")
@@ -94,7 +98,7 @@ def check(name: str, data: Path | None, as_json: bool) -> int:
 def show_check(report: "CheckReport", source: str, as_json: bool) -> None:
     """Print a check's table and verdict."""
     if as_json:
-        show_line(report.to_json())
+        show_json(json.loads(report.to_json()))
         return
     found = report.failures
     if len(found):
@@ -110,6 +114,8 @@ def train(name: str, data: Path | None, jobs: int, as_json: bool) -> int:
     from pipeline.training.job import CheckFailed, open_project
     from pipeline.training.job import train as run_job
 
+    if jobs == 0:
+        raise ProjectError("--jobs 0: must be 1 or more, or -1 for one per core")
     project = open_project(name)
     try:
         with progress_bar("Fitting") as move:
@@ -122,24 +128,26 @@ def train(name: str, data: Path | None, jobs: int, as_json: bool) -> int:
 
 
 def show_bakeoff(bakeoff: "Bakeoff", as_json: bool) -> None:
-    """Print the candidates, best on validation first."""
+    """Print the candidates, best on validation first, by the metric that chose."""
     if as_json:
         show_json(asdict(bakeoff))
         return
-    key = contract.metric_key(contract.VALID, "f1")
-    ordered = sorted(bakeoff.outcomes, key=lambda o: -o.metrics.get(key, -1.0))
+    from pipeline.training.job import rank_outcomes
+
+    key = contract.metric_key(contract.VALID, bakeoff.chosen_by)
+    ordered = rank_outcomes(bakeoff.outcomes, bakeoff.chosen_by)
     rows = [
         (
             "chosen" if o.run_id == bakeoff.chosen_run_id else "failed" if o.failed else "",
             o.name,
             o.failed or f"{o.metrics[contract.CUTOFF]:.4f}",
-            f"{o.metrics[key]:.4f}" if key in o.metrics else "",
+            f"{o.metrics[key]:,.4f}" if key in o.metrics else "",
             *(_interval(o.metrics, m) for m in BOARD),
             o.run_id,
         )
         for o in ordered
     ]
-    columns = ("", "candidate", "cut-off", "valid f1", *(f"test {m}" for m in BOARD), "run")
+    columns = ("", "candidate", "cut-off", f"valid {bakeoff.chosen_by}", *(f"test {m}" for m in BOARD), "run")
     show_table(f"Bake-off {bakeoff.id} of {bakeoff.project}", columns, rows)
     show_line(f"data {bakeoff.data_sha256[:12]}, test rows {bakeoff.test_sha256[:12]}")
 
@@ -175,7 +183,7 @@ def gate(name: str, run_id: str | None, as_json: bool) -> int:
 def show_gate(result: "GateResult", run_id: str, as_json: bool) -> None:
     """Print the rules, what failed and by how much."""
     if as_json:
-        show_line(result.to_json())
+        show_json(json.loads(result.to_json()))
         return
     rows = [
         ("pass" if r.passed else "FAIL", r.name, r.found, r.needed, "" if r.margin is None else f"{r.margin:+.4f}", r.note)
@@ -190,25 +198,17 @@ def propose(
     name: str, run_id: str | None, cutoffs: tuple[float | None, float | None], actor: str, reason: str
 ) -> dict[str, Any]:
     """Register a gated run, write its policy and propose both; returns what was written."""
-    from pipeline.registry import releases, versions
-    from pipeline.registry.policies import write_policy
-    from pipeline.registry.runs import read_run
+    from pipeline.registry.proposals import own_choice, propose_policy
     from pipeline.training.job import open_project
 
     config = open_project(name).config
     run_id = chosen_or(config.name, run_id)
-    version = versions.register_version(run_id, config.name)
-    own = min(1.0, read_run(run_id).metrics[contract.CUTOFF])
-    decline = own if cutoffs[1] is None else cutoffs[1]
-    approve = min(own, decline) if cutoffs[0] is None else cutoffs[0]
+    choice = own_choice(run_id, config.costs, *cutoffs)
     with open_engine() as engine:
-        policy = write_policy(
-            engine, config.name, model_version=version, run_id=run_id, approve_below=approve, decline_above=decline,
-            rationale=reason, author=actor, costs=config.costs.model_dump(), baseline={"name": "approve all"},
-        )  # fmt: skip
-        entry = releases.propose(engine, config.name, version=version, policy_id=policy.id, actor=actor, reason=reason)
-    return {"proposal": entry.seq, "project": config.name, "version": version, "run_id": run_id, "policy": policy.id,
-            "approve_below": approve, "decline_above": decline, "actor": actor, "actor_verified": False}  # fmt: skip
+        done = asdict(propose_policy(engine, config.name, run_id, choice, actor=actor, reason=reason))
+    outcomes = done.pop("outcomes")
+    shown = ("approval_rate", "recall", contract.COST, "saving_per_1000")
+    return done | {contract.metric_key(split, name): outcomes[split][name] for split in contract.SPLITS for name in shown}
 
 
 def decide(step: str, proposal: int, actor: str, reason: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _WIDTH_OF_A_PIPE: Final = 200
 
 def _console(*, stderr: bool) -> Console:
     """A console that fits the terminal; on a pipe, where there is no width, tables are not squeezed."""
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_WIDTH_OF_A_PIPE)
+    console = Console(stderr=stderr, highlight=False, emoji=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, emoji=False, width=_WIDTH_OF_A_PIPE)
 
 
 _out = _console(stderr=False)

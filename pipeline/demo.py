@@ -99,8 +99,9 @@ def _answers(server: "subprocess.Popen[bytes]", port: int) -> bool:
             connection.request("GET", "/_stcore/health")
             if connection.getresponse().read() == b"ok":
                 return True
-        except OSError:
-            time.sleep(0.2)
+        except (OSError, http.client.HTTPException):
+            pass  # not yet
         finally:
             connection.close()
+        time.sleep(0.2)
     return False

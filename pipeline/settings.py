@@ -31,7 +31,7 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read RISKDECK_HOME, MLFLOW_TRACKING_URI and RISKDECK_DATABASE_URL (a secret: never logged)."""
-    home = Path(os.environ.get("RISKDECK_HOME", ".riskdeck")).expanduser().resolve()
+    home = Path(os.environ.get("RISKDECK_HOME") or ".riskdeck").expanduser().resolve()
     return Settings(
         home=home,
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",

@@ -5,7 +5,8 @@ Nothing is written here; `pipeline.training.tracking` logs what comes back, so a
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,8 @@ class Fitted:
     latency_ms: float
     importance: pd.DataFrame
     """Columns ``feature`` (raw column or ratio) and ``importance`` (share of all)."""
+    calibration: str
+    """Method by which the scores became PDs; none for the prior, which is a PD already."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def run_bakeoff(
         last = _fit_matrix(config, dev, y, frame.iloc[split.test])
         _fit_all(attempts, last, None, config.split.seed, n_jobs, report)
         sample = frame.iloc[split.test[:1]]
-        return [_finish(a, config, last, parts, y, split.dev, sample) for a in attempts]
+        return [_finished(a, config, last, parts, y, split.dev, sample) for a in attempts]
 
 
 def _counter(progress: Progress | None, total: int) -> Callable[[str], None]:
@@ -156,23 +159,32 @@ def _fit_all(
     attempts: list[_Attempt], matrix: _Matrix, fold: int | None, seed: int, n_jobs: int, report: Callable[[str], None]
 ) -> None:
     units = [_Unit(i, a.candidate, fold) for i, a in enumerate(attempts) if not a.reason]
-    for unit, outcome, seconds in _run_units(units, matrix, seed, n_jobs):
-        attempt = attempts[unit.attempt]
-        attempt.seconds += seconds
-        if isinstance(outcome, str):
-            attempt.reason = outcome
-        elif fold is None:
-            attempt.estimator, attempt.scores[-1] = outcome
-        else:
-            attempt.scores[fold] = outcome[1]
-        report(unit.candidate.name)
+    with closing(_run_units(units, matrix, seed, n_jobs)) as outcomes:
+        for unit, outcome, seconds in outcomes:
+            attempt = attempts[unit.attempt]
+            attempt.seconds += seconds
+            if isinstance(outcome, str):
+                attempt.reason = outcome
+            elif fold is None:
+                attempt.estimator, attempt.scores[-1] = outcome
+            else:
+                attempt.scores[fold] = outcome[1]
+            report(unit.candidate.name)
 
 
 def _run_units(
     units: list[_Unit], matrix: _Matrix, seed: int, n_jobs: int
-) -> Iterator[tuple[_Unit, tuple[Any, FloatArray] | str, float]]:
+) -> Generator[tuple[_Unit, tuple[Any, FloatArray] | str, float]]:
     pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
-    yield from pool(joblib.delayed(_fit_unit)(unit, matrix, seed) for unit in units)
+    outcomes = pool(joblib.delayed(_fit_unit)(unit, matrix, seed) for unit in units)
+    try:
+        for outcome in outcomes:  # noqa: UP028 - `yield from` would close joblib's generator, see below
+            yield outcome
+    except GeneratorExit:
+        # Closed early, joblib warns of unread results; thrown at, it stops its workers and says nothing.
+        with suppress(KeyboardInterrupt):
+            outcomes.throw(KeyboardInterrupt)
+        raise
 
 
 def _fit_unit(unit: _Unit, matrix: _Matrix, seed: int) -> tuple[_Unit, tuple[Any, FloatArray] | str, float]:
@@ -182,11 +194,15 @@ def _fit_unit(unit: _Unit, matrix: _Matrix, seed: int) -> tuple[_Unit, tuple[Any
         estimator.fit(matrix.X_train, matrix.y_train)
         outcome: tuple[Any, FloatArray] | str = (estimator, positive_score(estimator, matrix.X_valid))
     except Exception as exc:  # any fault of one candidate is its own; it is recorded by name and the others go on
-        outcome = f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
+        outcome = _in_one_line(exc)
     return unit, outcome, time.perf_counter() - start
 
 
-def _finish(
+def _in_one_line(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
+
+
+def _finished(
     attempt: _Attempt,
     config: ProjectConfig,
     matrix: _Matrix,
@@ -197,6 +213,21 @@ def _finish(
 ) -> Fitted | Failed:
     if attempt.reason:
         return Failed(attempt.candidate, attempt.reason)
+    try:
+        return _finish(attempt, config, matrix, parts, y, dev, sample)
+    except Exception as exc:  # such as scores that are not finite: this candidate's own fault too
+        return Failed(attempt.candidate, _in_one_line(exc))
+
+
+def _finish(
+    attempt: _Attempt,
+    config: ProjectConfig,
+    matrix: _Matrix,
+    parts: Sequence[tuple[IntArray, IntArray]],
+    y: IntArray,
+    dev: IntArray,
+    sample: pd.DataFrame,
+) -> Fitted:
     method = "none" if attempt.candidate.family == "prior" else config.calibration.method
     rows = np.concatenate([valid for _, valid in parts])
     scores = np.concatenate([attempt.scores[i] for i in range(len(parts))])
@@ -213,6 +244,7 @@ def _finish(
         fit_seconds=attempt.seconds,
         latency_ms=latency_ms(model, sample),
         importance=feature_importance(attempt.estimator, matrix_names(matrix.steps), config),
+        calibration=method,
     )
 
 

@@ -1,6 +1,7 @@
 """The training job: data file to snapshot to bake-off to runs. What CI runs and `python -m pipeline train` calls."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,8 @@ class Bakeoff:
     data_sha256: str
     test_sha256: str
     outcomes: tuple[Outcome, ...]
+    chosen_by: str
+    """Validation metric that named the winner."""
 
 
 def open_project(name_or_path: str) -> Project:
@@ -138,7 +141,7 @@ def train(
         store_ready.result()  # a server that is down is known before minutes of fitting
     results = run_bakeoff(config, frame, split, n_jobs=n_jobs, progress=progress)
     say("Measuring on validation and test, with intervals")
-    tags = bakeoff_tags(project, snapshot.sha256, frame, split)
+    tags = bakeoff_tags(project, snapshot.sha256, frame, split, results)
     threads = joblib.Parallel(n_jobs=n_jobs, prefer="threads")
     contents = threads(joblib.delayed(_content)(project, frame, split, r, tags, check) for r in results)
     store_ready.result()
@@ -148,14 +151,20 @@ def train(
         chosen = choose(outcomes, config.cutoff.choose_by)
         writer.choose(chosen.run_id)
     return Bakeoff(
-        writer.bakeoff, config.name, writer.parent_id, chosen.run_id, snapshot.sha256, tags[contract.TAG_TEST_SHA256], outcomes
-    )
+        writer.bakeoff, config.name, writer.parent_id, chosen.run_id, snapshot.sha256, tags[contract.TAG_TEST_SHA256], outcomes,
+        config.cutoff.choose_by,
+    )  # fmt: skip
 
 
-def bakeoff_tags(project: Project, data_sha256: str, frame: pd.DataFrame, split: Split) -> dict[str, str]:
-    """Lineage shared by all runs of a bake-off."""
+def bakeoff_tags(
+    project: Project, data_sha256: str, frame: pd.DataFrame, split: Split, results: Sequence[Fitted | Failed]
+) -> dict[str, str]:
+    """Lineage shared by all runs of a bake-off; every candidate is validated on the same rows."""
     lineage = read_lineage()
+    validated = [r.valid_rows for r in results if isinstance(r, Fitted)]
+    valid = {contract.TAG_VALID_SHA256: rows_sha256(frame, validated[0])} if validated else {}
     return {
+        **valid,
         contract.TAG_PROJECT: project.config.name,
         contract.TAG_PROJECT_SHA256: project_sha256(project.text),
         contract.TAG_DATA_SHA256: data_sha256,
@@ -188,13 +197,23 @@ def measure(config: ProjectConfig, frame: pd.DataFrame, split: Split, fitted: Fi
 
 def choose(outcomes: tuple[Outcome, ...], metric: str) -> Outcome:
     """Return the candidate that is best on validation by the project's metric. DataError when none was fitted."""
-    key = contract.metric_key(contract.VALID, metric)
-    fitted = [o for o in outcomes if not o.failed]
-    if not fitted:
+    best = rank_outcomes(outcomes, metric)[0]
+    if best.failed:
         reasons = "; ".join(f"{o.name}: {o.failed}" for o in outcomes)
         raise DataError(f"every candidate failed; {reasons}")
+    return best
+
+
+def rank_outcomes(outcomes: Sequence[Outcome], metric: str) -> list[Outcome]:
+    """Return the candidates best on validation first; then those whose metric is not computable, then those that failed."""
+    key = contract.metric_key(contract.VALID, metric)
     sign = -1.0 if HIGHER_IS_BETTER.get(metric, False) else 1.0
-    return min(fitted, key=lambda o: sign * o.metrics[key])
+
+    def place(outcome: Outcome) -> tuple[bool, bool, float]:
+        value = sign * outcome.metrics.get(key, math.nan)
+        return bool(outcome.failed), math.isnan(value), 0.0 if math.isnan(value) else value
+
+    return sorted(outcomes, key=place)
 
 
 def _content(
@@ -204,7 +223,12 @@ def _content(
         return None
     report = measure(project.config, frame, split, result)
     model = dump_model(result.model)
-    own = {**tags, **_identity(result), contract.TAG_MODEL_SHA256: model_sha256(model)}
+    own = {
+        **tags,
+        **_identity(result),
+        contract.TAG_CALIBRATION: result.calibration,
+        contract.TAG_MODEL_SHA256: model_sha256(model),
+    }
     texts = {
         contract.ARTIFACT_PROJECT: project.text,
         contract.ARTIFACT_CHECKS: check.to_json(),

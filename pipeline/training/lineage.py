@@ -22,7 +22,7 @@ class Lineage:
 def read_lineage() -> Lineage:
     """Ask git and the lock file; in an image without git the commit comes from RISKDECK_GIT_COMMIT, set at build time."""
     commit = os.environ.get("RISKDECK_GIT_COMMIT") or _git("rev-parse", "HEAD")
-    changed = "" if "RISKDECK_GIT_COMMIT" in os.environ else _git("status", "--porcelain", "--untracked-files=no")
+    changed = "" if os.environ.get("RISKDECK_GIT_COMMIT") else _git("status", "--porcelain", "--untracked-files=no")
     return Lineage(commit, bool(changed), _lock_sha256())
 
 

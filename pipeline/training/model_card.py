@@ -1,5 +1,6 @@
 """The model card: what a model is, what it was trained on, how good it is and where it must not be used. Markdown."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -23,7 +24,7 @@ def model_card(
         f"{config.project.description} {_source(config)}".strip(),
         "",
         f"- Family: {candidate.family}; parameters: {candidate.params or 'none'}",
-        f"- Declines when PD >= {metrics[contract.CUTOFF]:.4f}, chosen on validation ({config.cutoff.rule})",
+        f"- {_rule(metrics[contract.CUTOFF])}, chosen on validation ({config.cutoff.rule})",
         f"- Calibration: {tags[contract.TAG_CALIBRATION]}; development rows {len(split.dev):,}, test rows {len(split.test):,}",
         f"- Data {tags[contract.TAG_DATA_SHA256][:12]}, test rows {tags[contract.TAG_TEST_SHA256][:12]}, "
         f"commit {tags[contract.TAG_GIT_COMMIT][:12] or 'unknown'}",
@@ -52,7 +53,13 @@ def _source(config: ProjectConfig) -> str:
 
 def _interval(metrics: Mapping[str, float], split: str, name: str) -> str:
     value, low, high = (metrics.get(contract.metric_key(split, name, bound)) for bound in ("", "lo", "hi"))
-    return "not computable" if value is None or low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    if value is None or low is None or high is None or math.isnan(value):
+        return "not computable"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _rule(cutoff: float) -> str:
+    return f"Declines when PD >= {cutoff:.4f}" if math.isfinite(cutoff) else "Declines nobody"
 
 
 def _top_inputs(importance: pd.DataFrame) -> list[str]:

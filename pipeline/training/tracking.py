@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,23 +44,22 @@ class RunContent:
 
 
 class Writer:
-    """Writes the runs of one bake-off under one parent. Use as a context manager: leaving by an exception ends the parent
-    as failed (or killed, on Ctrl-C), and it never looks complete.
-    """  # fmt: skip
+    """Writes the runs of one bake-off under one parent; see `open_bakeoff`, which ends and completes them all together."""
 
     def __init__(self, client: Any, experiment_id: str, parent_id: str, bakeoff: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
         self.parent_id = parent_id
         self.bakeoff = bakeoff
+        self.candidates: list[str] = []
+        """Run ids of what was written and is not complete yet."""
 
     def candidate(self, content: RunContent) -> str:
-        """Write one complete candidate and return its run id."""
+        """Write all of one candidate but the completion tag, and return its run id."""
         run_id = self._start(content.name, {**content.tags, contract.TAG_KIND: contract.KIND_CANDIDATE})
-        with _ended(self._client, run_id):
-            _log_numbers(self._client, run_id, content.report.metrics, content.params)
-            _log_files(self._client, run_id, content)
-            self._client.set_tag(run_id, contract.TAG_COMPLETE, "true")
+        self.candidates.append(run_id)
+        _log_numbers(self._client, run_id, content.report.metrics, content.params)
+        _log_files(self._client, run_id, content)
         return run_id
 
     def failed(self, name: str, params: Mapping[str, object], tags: Mapping[str, str], reason: str) -> str:
@@ -101,18 +100,23 @@ def prepare_store(settings: Settings, project: str) -> None:
 
 @contextmanager
 def open_bakeoff(settings: Settings, project: str, tags: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[Writer]:
-    """Start the parent run of a bake-off in the project's experiment and complete it when the block ends well."""
+    """Start the parent run of a bake-off in the project's experiment; complete it and its candidates when the block ends well.
+
+    Leaving by an exception ends them all as failed (or killed, on Ctrl-C), and none looks complete.
+    """
     client = open_client(settings)
     with _plain_errors(settings):
         experiment_id = _experiment(client, settings, project)
         bakeoff = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         identity = {contract.TAG_BAKEOFF: bakeoff, contract.TAG_KIND: contract.KIND_BAKEOFF}
         parent_id = _start_run(client, experiment_id, f"bake-off {bakeoff}", {**tags, **identity})
-        with _ended(client, parent_id):
+        writer = Writer(client, experiment_id, parent_id, bakeoff)
+        with _ended(client, parent_id, writer.candidates):
             for path, text in texts.items():
                 client.log_text(parent_id, text, path)
-            yield Writer(client, experiment_id, parent_id, bakeoff)
-            client.set_tag(parent_id, contract.TAG_COMPLETE, "true")
+            yield writer
+            for run_id in (*writer.candidates, parent_id):
+                client.set_tag(run_id, contract.TAG_COMPLETE, "true")
 
 
 def file_text(settings: Settings, run_id: str, path: str, text: str) -> None:
@@ -136,8 +140,8 @@ def _start_run(client: Any, experiment_id: str, name: str, tags: Mapping[str, st
 
 
 @contextmanager
-def _ended(client: Any, run_id: str) -> Iterator[None]:
-    """End the run as finished, failed or killed, however the block ends."""
+def _ended(client: Any, run_id: str, others: Sequence[str] = ()) -> Iterator[None]:
+    """End the runs as finished, failed or killed, however the block ends; `others` may grow until then."""
     status = "KILLED"
     try:
         yield
@@ -147,7 +151,8 @@ def _ended(client: Any, run_id: str) -> Iterator[None]:
         raise
     finally:
         with contextlib.suppress(Exception) if status != "FINISHED" else contextlib.nullcontext():
-            client.set_terminated(run_id, status)
+            for each in (*others, run_id):
+                client.set_terminated(each, status)
 
 
 @contextmanager
@@ -218,8 +223,8 @@ def log_evaluation(
         valid: outcomes and PDs of validation rows, shape (m,) each, where there are some; Riskdeck ranks by them.
         details: n rows with any of ``id``, ``time``, ``amount``, ``cash`` and columns prefixed ``segment.``.
         project: experiment to write to when `run_id` is not given.
-        run_id: an existing run to add to; without it a new run is made. The tracking store is MLFLOW_TRACKING_URI's, or the
-            local one under RISKDECK_HOME.
+        run_id: an existing run to add to, unless a bake-off wrote it; without it a new run is made. The tracking store is
+            MLFLOW_TRACKING_URI's, or the local one under RISKDECK_HOME.
         name: of a new run.
         seed: of the bootstrap.
 
@@ -227,7 +232,7 @@ def log_evaluation(
         The run id.
 
     Raises:
-        ValueError: lengths differ, values outside their range, or neither project nor run_id is given.
+        ValueError: lengths differ, values outside their range, neither project nor run_id is given, or the run is Riskdeck's.
         TrackingError: the store did not take it.
 
     Example::
@@ -252,8 +257,15 @@ def log_evaluation(
             with _ended(client, run_id):
                 _complete(client, run_id, RunContent(name, {}, tags, report, {}))
         else:
+            _refuse_own(client, run_id)
             _complete(client, run_id, RunContent(name, {}, {contract.TAG_CONTRACT: contract.VERSION, **tags}, report, {}))
     return run_id
+
+
+def _refuse_own(client: Any, run_id: str) -> None:
+    """What a bake-off measured must not be replaced by what somebody hands in."""
+    if contract.TAG_BAKEOFF in client.get_run(run_id).data.tags:
+        raise ValueError(f"run {run_id} belongs to a bake-off and keeps its own evaluation; give another run, or project")
 
 
 def _complete(client: Any, run_id: str, content: RunContent) -> None:
@@ -279,6 +291,8 @@ def _external_holdout(
 def _external_rows(split: str, y: npt.NDArray[Any], pd_: npt.NDArray[np.float64], details: pd.DataFrame | None) -> pd.DataFrame:
     if y.shape != pd_.shape or y.ndim != 1:
         raise ValueError(f"{split}: y has shape {y.shape} and pd {pd_.shape}; both must be (n,)")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(f"{split}: y holds {np.unique(y[~np.isin(y, (0, 1))])[:3].tolist()}; it must be 0 or 1 (default)")
     if details is not None and len(details) != len(y):
         raise ValueError(f"details has {len(details)} rows; it must have the {len(y)} test rows, in their order")
     given = details if details is not None else pd.DataFrame(index=range(len(y)))
@@ -291,7 +305,7 @@ def _external_rows(split: str, y: npt.NDArray[Any], pd_: npt.NDArray[np.float64]
     columns = {
         "split": split,
         **{name: given[name].to_numpy() if name in given else value for name, value in missing.items()},
-        contract.HOLDOUT_Y: y,
+        contract.HOLDOUT_Y: y.astype(np.int64),
         contract.HOLDOUT_PD: pd_,
     }
     columns |= {str(c): given[c].astype("str").to_numpy() for c in given if str(c).startswith(contract.SEGMENT_PREFIX)}
