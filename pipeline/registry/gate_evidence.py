@@ -1,6 +1,7 @@
 """Gather a run's evidence for its gate, score the champion on the same rows, and file the result with the run."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def _champion_pds(
         pds = _same_rows(settings, live, run, holdout)
         if pds is None:
             pds = _rescored(settings, version, run)
-        return Champion(number, pds, live.metrics[contract.CUTOFF]), ""
+        return Champion(number, pds, live.metrics.get(contract.CUTOFF, math.inf)), ""
     except (LookupError, ValueError, OSError) as exc:
         return None, f"champion version {number} could not be compared on these rows: {exc}"
 

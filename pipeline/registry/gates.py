@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -68,7 +69,7 @@ class GateResult:
 
     def to_json(self) -> str:
         """Return the result as the JSON of a run's gates.json; a margin that is not computable is null."""
-        rules = [asdict(rule) for rule in self.rules]
+        rules = [{**asdict(rule), "margin": _or_null(rule.margin)} for rule in self.rules]
         return json.dumps({"passed": self.passed, "rules": rules}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -94,13 +95,16 @@ def _floors(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
     if not config.gates.floors:
         yield Rule("floors", False, "none declared", "at least one floor under [gates] floors", None)
     for metric, floor in config.gates.floors.items():
-        key = contract.metric_key(contract.TEST, metric)
-        value, low = evidence.metrics.get(key), evidence.metrics.get(f"{key}_lo")
-        needed = f"lower bound of test {metric} >= {floor:g}"
-        if value is None or low is None:
-            yield _missing(f"floor {metric}", f"test {metric} with its interval", needed)
+        name, rises = f"floor {metric}", HIGHER_IS_BETTER.get(metric, True)
+        # Of a metric where less is better, such as brier, the limit is a ceiling on the interval's upper end.
+        side, bound, sign = ("lower", "lo", ">=") if rises else ("upper", "hi", "<=")
+        value, worst = (evidence.metrics.get(contract.metric_key(contract.TEST, metric, b)) for b in ("", bound))
+        needed = f"{side} bound of test {metric} {sign} {floor:g}"
+        if value is None or worst is None:
+            yield _missing(name, f"test {metric} with its interval", needed)
             continue
-        yield Rule(f"floor {metric}", low >= floor, f"{value:.4f}, lower bound {low:.4f}", needed, low - floor)
+        margin = worst - floor if rises else floor - worst
+        yield Rule(name, margin >= 0, f"{value:.4f}, {side} bound {worst:.4f}", needed, margin)
 
 
 def _champion(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
@@ -113,14 +117,13 @@ def _champion(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
         yield Rule(name, True, "there is no champion yet", needed, None)
         return
     rows = _test_rows(evidence.holdout)
-    cutoff = evidence.metrics.get(contract.CUTOFF)
-    if rows is None or cutoff is None or len(rows) != len(evidence.champion.pd):
-        yield _missing(name, "holdout rows and a cut-off", needed)
+    if rows is None or metric not in contract.METRICS or len(rows) != len(evidence.champion.pd):
+        yield _missing(name, f"{metric} of both on the same holdout rows", needed)
         return
     table = paired_difference(
         rows[contract.HOLDOUT_Y].to_numpy(),
         rows[contract.HOLDOUT_PD].to_numpy(),
-        cutoff,
+        evidence.metrics.get(contract.CUTOFF, math.inf),  # none is logged where nobody is declined
         evidence.champion.pd,
         evidence.champion.cutoff,
         n_boot=N_BOOT,
@@ -207,6 +210,10 @@ def _latency(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
 _STEPS: Final[tuple[Callable[[ProjectConfig, Evidence], Iterator[Rule]], ...]] = (
     _complete, _floors, _champion, _segments, _calibration, _leaks, _lineage, _latency,
 )  # fmt: skip
+
+
+def _or_null(margin: float | None) -> float | None:
+    return margin if margin is not None and math.isfinite(margin) else None
 
 
 def _missing(name: str, what: str, needed: str) -> Rule:

@@ -44,8 +44,8 @@ class Reproduction:
 def reproduce_run(settings: Settings, run_id: str, progress: Progress | None = None) -> Reproduction:
     """Fit the run's candidate again and compare. Nothing is written.
 
-    Raises ReproduceError when the run or its project is not there or not ours, DataError when its snapshot is not,
-    TrackingUnavailable when nobody answers.
+    A snapshot that was altered since is a difference. Raises ReproduceError when the run or its project is not there or not
+    ours, DataError when its snapshot is not, TrackingUnavailable when nobody answers.
     """
     try:
         run = read_run(run_id, settings)
@@ -58,17 +58,25 @@ def reproduce_run(settings: Settings, run_id: str, progress: Progress | None = N
     candidates = [c for c in list_candidates(config) if c.name == name]
     if not candidates:
         raise ReproduceError(f"run {run_id!r} names the candidate {name!r}, which its own project does not have")
-    frame = read_snapshot(settings.snapshots, run.tags[contract.TAG_DATA_SHA256])
+    surroundings = tuple(_surroundings(run))
+    sha256 = run.tags[contract.TAG_DATA_SHA256]
+    try:
+        frame = read_snapshot(settings.snapshots, sha256)
+    except DataError as exc:
+        if not (settings.snapshots / f"{sha256}.parquet").is_file():
+            raise
+        return Reproduction(run_id, 0, 0, (f"snapshot {exc}",), surroundings)
     split = split_rows(frame, config)
     if rows_sha256(frame, split.test) != run.tags.get(contract.TAG_TEST_SHA256):
-        raise DataError("the snapshot splits into other test rows than the run was tested on")
+        changed = "the snapshot splits into other test rows than the run was tested on"
+        return Reproduction(run_id, 0, 0, (changed,), surroundings)
     fitted = run_bakeoff(config, frame, split, candidates=candidates, progress=progress)[0]
     if isinstance(fitted, Failed):
         raise ReproduceError(f"the candidate {name!r} failed this time: {fitted.reason}")
     report = measure(config, frame, split, fitted)
     differences = [*metric_differences(run.metrics, report.metrics), *pd_differences(logged, report.holdout)]
     compared = len([k for k in run.metrics if k not in MEASURED_TIMES])
-    return Reproduction(run_id, compared, len(logged), tuple(differences), tuple(_surroundings(run)))
+    return Reproduction(run_id, compared, len(logged), tuple(differences), surroundings)
 
 
 def metric_differences(before: Mapping[str, float], now: Mapping[str, float]) -> list[str]:
@@ -83,7 +91,7 @@ def pd_differences(before: pd.DataFrame, now: pd.DataFrame) -> list[str]:
     if len(before) != len(now):
         return [f"{len(before)} holdout rows then, {len(now)} now"]
     gap = np.abs(before[contract.HOLDOUT_PD].to_numpy() - now[contract.HOLDOUT_PD].to_numpy())
-    n = int((gap > 0).sum())
+    n = int((~(gap == 0)).sum())  # a NaN on one side differs too
     return [f"{n} of {len(gap)} PDs differ, at most by {gap.max():.3g}"] if n else []
 
 
