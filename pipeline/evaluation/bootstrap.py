@@ -3,7 +3,8 @@
 The cases are sorted once; a resample is only a new set of weights on them, so 200 resamples cost 200 cumulative sums.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,12 +28,17 @@ def resample_counts(y: npt.ArrayLike, n_boot: int, seed: int) -> Iterator[FloatA
     The same y, n_boot and seed give the same counts.
     """
     outcomes = checked_outcomes(y)
+    return resample_strata([np.flatnonzero(outcomes == label) for label in (1, 0)], n_boot, seed)
+
+
+def resample_strata(strata: Sequence[IntArray], n_boot: int, seed: int) -> Iterator[FloatArray]:
+    """Yield draws as `resample_counts` does, for strata given as arrays of case numbers that partition the n cases."""
     rng = np.random.default_rng(seed)
-    classes = [np.flatnonzero(outcomes == label) for label in (1, 0)]
-    at_once = max(1, _CELLS_AT_ONCE // max(1, outcomes.size))
+    n = sum(members.size for members in strata)
+    at_once = max(1, _CELLS_AT_ONCE // max(1, n))
     for done in range(0, n_boot, at_once):
-        chunk = np.zeros((min(at_once, n_boot - done), outcomes.size))
-        for members in classes:
+        chunk = np.zeros((min(at_once, n_boot - done), n))
+        for members in strata:
             if members.size:
                 chunk[:, members] = _draw(rng, len(chunk), members.size)
         yield chunk
@@ -57,7 +63,7 @@ def bootstrap_metrics(y: npt.ArrayLike, pd: npt.ArrayLike, cutoff: float, n_boot
     stacks = [_resampled(ranking, outcomes, w, cutoff) for w in resample_counts(outcomes, n_boot, seed)]
     draws = _joined(stacks, list(values))
     draws["ece"] = _without_bias(draws["ece"], values["ece"])
-    bounds = [_interval(draws[name]) for name in values]
+    bounds = [interval(draws[name]) for name in values]
     return DataFrame(
         {
             "metric": list(values),
@@ -81,7 +87,8 @@ def _without_bias(draws: FloatArray, value: float) -> FloatArray:
     return np.maximum(0.0, draws - (draws.mean() - value)) if draws.size else draws
 
 
-def _interval(draws: FloatArray) -> tuple[float, float]:
+def interval(draws: FloatArray) -> tuple[float, float]:
+    """Return the percentile 95 % interval of draws, shape (B,), leaving out those not computable; NaN when all are."""
     known = draws[~np.isnan(draws)]
     if not known.size:
         return float("nan"), float("nan")
@@ -99,32 +106,62 @@ def paired_difference(
     seed: int = 0,
     costs: Costs | None = None,
     amount: npt.ArrayLike | None = None,
+    cash: npt.ArrayLike | None = None,
 ) -> DataFrame:
     """Compare two models on the same cases and the same resamples: metric, a, b, difference, lo, hi, prob_a_better.
 
     y, pd_a, pd_b: shape (n,), one row per case in the same order. ``difference`` is a - b with its percentile 95 % interval.
     ``prob_a_better`` is the share of resamples in which a is better, by `metrics.HIGHER_IS_BETTER`, a tie counting half.
-    With `costs` there is also the metric ``cost``, the money lost over all cases; `amount` is needed for `LoanCosts`.
+    With `costs` there is also the metric ``cost``, the money lost over all cases; `amount` is needed for `LoanCosts` and
+    `cash` for `CashCosts`.
     """
+    a, b = together(y, [Scored(pd_a, cutoff_a), Scored(pd_b, cutoff_b)], n_boot, seed, costs, amount, cash)
+    return DataFrame([compared(name, a, b) for name in a.values])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one model says of a sample: its PDs, shape (n,), and the cut-off it is used at."""
+
+    pd: npt.ArrayLike
+    cutoff: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The metrics of one model on the sample and, of shape (B,), on each resample."""
+
+    values: dict[str, float]
+    draws: dict[str, FloatArray]
+
+
+def together(
+    y: npt.ArrayLike,
+    models: Sequence[Scored],
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+    costs: Costs | None = None,
+    amount: npt.ArrayLike | None = None,
+    cash: npt.ArrayLike | None = None,
+) -> list[Drawn]:
+    """Measure many models on the same cases and the same resamples, in their order; see `paired_difference`."""
     outcomes = checked_outcomes(y)
-    models = [_Model(outcomes, pd, cutoff, costs, amount) for pd, cutoff in ((pd_a, cutoff_a), (pd_b, cutoff_b))]
-    a, b = (model.on_sample() for model in models)
-    stacks = [[model.on_resamples(w) for model in models] for w in resample_counts(outcomes, n_boot, seed)]
-    draws_a, draws_b = (_joined([stack[i] for stack in stacks], list(a)) for i in (0, 1))
-    rows = [_compared(name, a[name], b[name], draws_a[name] - draws_b[name]) for name in a]
-    return DataFrame(rows)
+    sides = [_Model(outcomes, model, costs, amount, cash) for model in models]
+    stacks = [[side.on_resamples(w) for side in sides] for w in resample_counts(outcomes, n_boot, seed)]
+    values = [side.on_sample() for side in sides]
+    return [Drawn(found, _joined([stack[i] for stack in stacks], list(found))) for i, found in enumerate(values)]
 
 
 class _Model:
     """One side of a comparison, sorted once."""
 
     def __init__(
-        self, y: IntArray, pd: npt.ArrayLike, cutoff: float, costs: Costs | None, amount: npt.ArrayLike | None
+        self, y: IntArray, model: Scored, costs: Costs | None, amount: npt.ArrayLike | None, cash: npt.ArrayLike | None
     ) -> None:
-        self.y, self.pd = checked_scores(y, pd)
-        self.cutoff = cutoff
+        self.y, self.pd = checked_scores(y, model.pd)
+        self.cutoff = model.cutoff
         self.ranking = rank(self.y, self.pd)
-        self.losses = None if costs is None else case_losses(self.y, self.pd, cutoff, costs, amount)
+        self.losses = None if costs is None else case_losses(self.y, self.pd, model.cutoff, costs, amount, cash)
 
     def on_sample(self) -> dict[str, float]:
         values = score_metrics(self.y, self.pd, self.cutoff)
@@ -135,8 +172,11 @@ class _Model:
         return stack if self.losses is None else stack | {COST: weights @ self.losses}
 
 
-def _compared(name: str, a: float, b: float, draws: FloatArray) -> dict[str, str | float]:
-    lo, hi = _interval(draws)
+def compared(name: str, a: Drawn, b: Drawn) -> dict[str, str | float]:
+    """Return one row of `paired_difference`: a metric of two models that were measured `together`."""
+    draws = a.draws[name] - b.draws[name]
+    lo, hi = interval(draws)
     known = draws[~np.isnan(draws)] * (1 if HIGHER_IS_BETTER[name] else -1)
     better = float(((known > 0) + (known == 0) / 2).mean()) if known.size else float("nan")
-    return {"metric": name, "a": a, "b": b, "difference": a - b, "lo": lo, "hi": hi, "prob_a_better": better}
+    values = {"a": a.values[name], "b": b.values[name], "difference": a.values[name] - b.values[name]}
+    return {"metric": name, **values, "lo": lo, "hi": hi, "prob_a_better": better}

@@ -57,13 +57,22 @@ def confusion_at(curve: DataFrame, cutoff: float) -> "Series[float]":
     ``cutoff`` of the row returned is the lowest PD declined (inf: nobody). Raises ValueError for a NaN cut-off, an empty
     curve, or a curve of more than one split.
     """
+    return curve.iloc[int(rows_at(curve, [checked_cutoff(cutoff)])[0])]
+
+
+def rows_at(curve: DataFrame, cutoffs: npt.ArrayLike) -> IntArray:
+    """Return the number of the row that holds at each of many cut-offs, shape (m,): `confusion_at` for a whole grid."""
+    check_one_split(curve)
+    positions = np.searchsorted(curve["cutoff"].to_numpy(), np.asarray(cutoffs, dtype=np.float64), side="left")
+    return np.minimum(positions, len(curve) - 1).astype(np.int64, copy=False)
+
+
+def check_one_split(curve: DataFrame) -> None:
+    """Raise ValueError for a curve without rows, or of more than one split."""
     if curve.empty:
         raise ValueError("the curve is empty; it has at least the row cutoff = inf where a sample was scored")
     if "split" in curve and curve["split"].iloc[0] != curve["split"].iloc[-1]:
         raise ValueError("the curve holds more than one split; choose the rows of one before reading a cut-off")
-    cutoffs = curve["cutoff"].to_numpy()
-    position = int(np.searchsorted(cutoffs, checked_cutoff(cutoff), side="left"))
-    return curve.iloc[min(position, len(curve) - 1)]
 
 
 def rates(curve: DataFrame) -> DataFrame:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.evaluation.cost import (
     CaseCosts,
+    CashCosts,
     LoanCosts,
     best_f1_cutoff,
     case_losses,
@@ -141,6 +142,42 @@ def test_realised_cash_is_that_of_approved_loans():
     assert cash_curve(curve).tolist() == [0, 8, 2]
     with pytest.raises(ValueError, match="no realised cash"):
         cash_curve(threshold_curve([0, 1], [0.1, 0.3]))
+
+
+def test_cash_is_a_cost_model_like_the_others_by_hand():
+    # Approving nobody brings 0, the first loan 8, both first loans 2, all three 3: the cheapest declines from .3.
+    curve, costs = threshold_curve([0, 1, 0], [0.1, 0.3, 0.4], cash=[8, -6, 1]), CashCosts()
+    assert cost_curve(curve, costs).tolist() == [0, -8, -2, -3]
+    assert cheapest_cutoff(curve, costs) == 0.3
+    saving = saving_at(curve, costs, 0.3)
+    assert (saving.against_approve_all, saving.against_decline_all) == (5, 8)
+    table = money_table(confusion_at(curve, 0.35), costs).set_index("cell")
+    assert table["cost"].to_dict() == {"tp": 0, "fp": 0, "fn": 6, "tn": -8}
+    assert math.isnan(elkan_cutoff(costs))
+
+
+@given(CASES, st.floats(-0.1, 1.2))
+def test_losses_in_cash_sum_to_the_curve_and_the_cheapest_never_loses_to_a_policy_without_model(cases, cutoff):
+    y, pd, cash = (np.array(column) for column in zip(*cases, strict=True))
+    cash = np.where(y == 1, -cash, cash // 3)
+    curve, costs = threshold_curve(y, pd / 20, cash=cash), CashCosts()
+    assert case_losses(y, pd / 20, cutoff, costs, cash=cash).sum() == saving_at(curve, costs, cutoff).cost
+    best = saving_at(curve, costs, cheapest_cutoff(curve, costs))
+    assert best.against_approve_all >= 0
+    assert best.against_decline_all >= 0
+
+
+def test_the_flat_region_in_cash_lies_within_its_share_of_the_most_cash():
+    curve = threshold_curve([0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4], cash=[950.0, 45, 5, -200])
+    assert flat_region(curve, CashCosts(), within=0.01) == (0.3, 0.4)
+    assert flat_region(curve, CashCosts(), within=0.05) == (0.2, 0.4)
+
+
+def test_realised_cash_needs_cash():
+    with pytest.raises(ValueError, match="no fn_cash: there is no realised cash"):
+        cost_curve(threshold_curve([0, 1], [0.1, 0.3]), CashCosts())
+    with pytest.raises(ValueError, match="give cash"):
+        case_losses([0, 1], [0.1, 0.3], 0.2, CashCosts())
 
 
 def test_costs_per_exposure_need_amounts():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import auc, confusion_matrix, precision_recall_curve, roc_curve
 
 from pipeline import contract
-from pipeline.evaluation.curve import confusion_at, pr_points, rates, roc_points, threshold_curve
+from pipeline.evaluation.curve import confusion_at, pr_points, rates, roc_points, rows_at, threshold_curve
 from pipeline.evaluation.metrics import score_metrics
 
 CASES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20), st.integers(0, 1_000)), min_size=1, max_size=60)
@@ -104,6 +104,12 @@ def test_unreadable_cutoffs_and_curves_are_refused():
         confusion_at(curve.iloc[:0], 0.1)
     with pytest.raises(ValueError, match="more than one split"):
         confusion_at(curve.assign(split=["test", "test", "valid"]), 0.1)
+
+
+def test_many_cutoffs_are_read_at_once_as_one_by_one():
+    curve, cutoffs = threshold_curve(*sample(300, 6, decimals=2)), np.linspace(-0.1, 1.1, 50)
+    for row, cutoff in zip(rows_at(curve, cutoffs), cutoffs, strict=True):
+        assert curve.iloc[row].equals(confusion_at(curve, cutoff))
 
 
 def test_a_stored_curve_with_its_split_column_is_read_the_same():
