@@ -34,12 +34,13 @@ def metrics_by_segment(
     parts = [
         _of_group(str(column), group, outcomes[rows], scores[rows], cutoff, n_boot if rows.size >= min_n else -1, seed)
         for column in groups
-        for group, rows in _members(groups[column])
+        for group, rows in members(groups[column])
     ]
     return concat(parts, ignore_index=True) if parts else DataFrame(columns=_COLUMNS)
 
 
-def _members(labels: "Series[str]") -> list[tuple[str, IntArray]]:
+def members(labels: "Series[str]") -> list[tuple[str, IntArray]]:
+    """Return each group of a column of labels with its row numbers; missing labels form the group ``(missing)``."""
     text = labels.astype(object).where(labels.notna(), contract.BIN_MISSING).astype(str).to_numpy(dtype=object)
     names, codes = np.unique(text, return_inverse=True)
     return [(str(name), np.flatnonzero(codes == code)) for code, name in enumerate(names)]
