@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,15 +139,19 @@ def trained_once(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Tr
 
 
 @pytest.fixture
-def trained(trained_once: Trained, home: Path) -> Trained:
+def trained(trained_once: Trained, home: Path) -> Iterator[Trained]:
     """A copy of the trained home for one test, which RISKDECK_HOME points to."""
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
+
     shutil.copytree(trained_once.home, home, dirs_exist_ok=True)
     with closing(sqlite3.connect(home / "mlflow.db")) as db:
         # MLflow keeps artifact addresses absolute: without this a copy would write into the original.
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             db.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (trained_once.home.as_uri(), home.as_uri()))
         db.commit()
-    return _trained(home)
+    _artifact_repos_cache.clear()  # it knows runs by id alone, and copies share their ids
+    yield _trained(home)
+    _artifact_repos_cache.clear()
 
 
 @pytest.fixture
