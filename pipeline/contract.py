@@ -109,6 +109,9 @@ REFERENCE_PD: Final = "pd"
 BIN_MISSING: Final = "(missing)"
 BIN_UNSEEN: Final = "(unseen)"
 
+CUSTOMARY_CUTOFF: Final = 0.5
+"""What many tools cut at without asking. Only ever a baseline that a policy is measured against, never a default."""
+
 SEGMENT_COLUMNS: Final = ("split", "column", "group", "n", "defaults", "metric", "value", "lo", "hi")
 
 # --- registry ---------------------------------------------------------------------------------------------------------

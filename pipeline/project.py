@@ -354,7 +354,10 @@ def load_project(name_or_path: str | Path) -> ProjectConfig:
 
 def read_project_text(name_or_path: str | Path) -> str:
     """Return the TOML text of a built-in name or a path; it is logged with every run as it stands."""
-    return project_path(name_or_path).read_text(encoding="utf-8")
+    try:
+        return project_path(name_or_path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        raise ProjectError(f"{name_or_path}: is not a TOML file in UTF-8 ({exc.reason}); data files go behind --data") from exc
 
 
 def project_path(name_or_path: str | Path) -> Path:
