@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,10 +129,21 @@ def train(
     Everything is computed before the first candidate is written, so an interrupted job leaves nothing that looks complete.
     Raises DataError, CheckFailed, TrackingError; a bake-off in which every candidate failed is recorded and raises DataError.
     """
+    with ThreadPoolExecutor(max_workers=1) as pool:  # joined on every way out: a migration must not outlive the job
+        store_ready = pool.submit(prepare_store, settings, project.config.name)
+        return _train(project, settings, data, n_jobs, progress, say, store_ready)
+
+
+def _train(
+    project: Project,
+    settings: Settings,
+    data: Path | None,
+    n_jobs: int,
+    progress: Progress | None,
+    say: Say,
+    store_ready: "Future[None]",
+) -> Bakeoff:
     config = project.config
-    pool = ThreadPoolExecutor(max_workers=1)
-    store_ready = pool.submit(prepare_store, settings, config.name)
-    pool.shutdown(wait=False)
     say("Reading and checking the data")
     snapshot, frame, check = take_snapshot(project, settings, data)
     split = split_rows(frame, config)
