@@ -75,6 +75,8 @@ class Tables:
             base = read_table(self._file(experiment))
             if base is not None:
                 self._saved[experiment] = base.position
+                if base.position == position:
+                    return base
         if base is None or base.position.epoch != position.epoch or base.position.revision > position.revision:
             base = Kept(Position(position.epoch, -1), table_of([]))
         now, ids, rows = self._store.changes(experiment, base.position.revision)

@@ -44,6 +44,8 @@ def assert_same_as_mlflow(index: Index, home: Path) -> None:
 
 def eventually(is_so: Any, seconds: float = 20) -> bool:
     until = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < until:
+    while time.monotonic() < until:
+        if is_so():
+            return True
         time.sleep(0.05)
-    return bool(is_so())
+    return False

@@ -245,7 +245,7 @@ def test_a_server_that_hangs_or_is_down_leaves_the_last_known_runs_within_8_seco
     os.killpg(process.pid, signal.SIGSTOP)
     expect_stale(index, fresh.as_of, 3)
     os.killpg(process.pid, signal.SIGCONT)
-    assert eventually(lambda: index.sync(PROJECT).is_answered, 30)
+    assert eventually(lambda: index.sync(PROJECT).is_answered, 60)
     assert index.runs(PROJECT).stale_since is None
     current = index.runs(PROJECT).as_of
     os.killpg(process.pid, signal.SIGKILL)
