@@ -19,7 +19,6 @@ def test_a_run_trained_again_is_identical_to_the_last_digit(trained_once: Traine
     assert result.n_metrics >= len(c.METRICS) * 6
     holdout = read_artifact_table(trained_once.run_id(name), c.ARTIFACT_HOLDOUT, trained_once.settings)
     assert result.n_pds == len(holdout)
-    assert result.surroundings == ()
 
 
 def test_a_changed_metric_is_named_with_both_values(trained: Trained) -> None:
