@@ -1,5 +1,6 @@
 """The one computed sentence each page opens with: from tables to words. Pure; names of runs arrive already escaped."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def ship(
     if not rival:
         return Answer(start, "It is the only complete candidate here: train more to know whether it is good.", is_firm=False)
     if difference is None:
-        return Answer(start, f"{chosen} It cannot be compared with {rival_said}, row by row: a holdout is missing.", False)
+        return Answer(start, f"{chosen} It cannot be compared with {rival_said}, row by row: scored rows are missing.", False)
     metric = "cost" if by == contract.COST else by
     row = difference.loc[[metric]].iloc[0]
     better, worse = _sides(row, label_of(by).direction)
@@ -63,6 +64,77 @@ def ship(
         return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
     text = f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {gap}."
     return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
+
+
+def why_not(near: pd.DataFrame, paired: pd.DataFrame, names: Mapping[str, str], by: str, n_further: int, currency: str) -> str:
+    """Say why the first of `near` leads and the others do not, in one paragraph whose numbers stand in the tables.
+
+    near: candidates, best on validation first; paired: as `comparing.paired_table` gives it, each other less the leader;
+    names: escaped, by run id; n_further: candidates lower on validation that were not compared row by row.
+    """
+    best, second = near.iloc[0], near.iloc[1]
+    column, metric = contract.metric_key(contract.VALID, by), label_of(by)
+    unit = currency if by == contract.COST else ""
+    values = [number(float(run[column]), metric.decimals) + f" {unit}".rstrip() for run in (best, second)]
+    said = [
+        f"**{names[best['run_id']]}** leads on validation: {metric.text} {values[0]}, the next, {names[second['run_id']]}, "
+        f"has {values[1]}."
+    ]
+    rows = paired[paired["metric"] == (by if by in set(paired["metric"]) else "f1")]
+    used = by if by in set(paired["metric"]) else "f1"
+    if len(rows):
+        said.append(f"On the same {int(rows['n'].iloc[0]):,} test applicants, by {label_of(used).text}:")
+        said += _groups(rows, names, used, currency)
+    said += _faster(best, near, rows, names, used)
+    unmeasured = [names[r] for r in near["run_id"].iloc[1:] if r not in set(rows["run_id"])]
+    if unmeasured:
+        said.append(f"Not compared row by row, for want of scored rows: {', '.join(unmeasured)}.")
+    if n_further:
+        said.append(f"{n_further:,} further candidate{'s' * (n_further != 1)} stand lower on validation and were not compared.")
+    return " ".join(said)
+
+
+def _groups(rows: pd.DataFrame, names: Mapping[str, str], by: str, currency: str) -> list[str]:
+    words = ("clearly worse", "not distinguishable", "clearly better on test, which chose nothing")
+    groups: dict[str, list[str]] = {word: [] for word in words}
+    for _, row in rows.iterrows():
+        better, worse = _sides(row, label_of(by).direction)
+        groups[words[2] if better else words[0] if worse else words[1]].append(
+            f"{names[row['run_id']]} ({_gap(row, by, currency).replace(' per 1,000 applications', '')})"
+        )
+    said = [f"{word} {'is' if len(who) == 1 else 'are'} {', '.join(who)}" for word, who in groups.items() if who]
+    return [f"{'; '.join(said)}{' (money per 1,000 applications)' if by == contract.COST else ''}."]
+
+
+def _faster(best: pd.Series, near: pd.DataFrame, rows: pd.DataFrame, names: Mapping[str, str], by: str) -> list[str]:
+    """Where nothing tells two candidates apart, one that answers in half the time is worth knowing."""
+    tied = {str(row["run_id"]) for _, row in rows.iterrows() if not _sides(row, label_of(by).direction)[1]}
+    own = float(best[contract.LATENCY_MS])
+    others = near[near["run_id"].isin(tied) & (near[contract.LATENCY_MS] * 2 <= own)]
+    said = [f"{names[r['run_id']]} in {number(float(r[contract.LATENCY_MS]), 1)} ms" for _, r in others.iterrows()]
+    return (
+        [f"Of those not worse, some answer at least twice as fast: {', '.join(said)} (leader {number(own, 1)} ms)."]
+        if said
+        else []
+    )
+
+
+def nothing_to_rank(n_others: int) -> Answer:
+    """Say that nothing that is shown can be ranked, and what can."""
+    return Answer(
+        f"Nothing here can be ranked: of {n_others:,} runs shown, none is a complete candidate.",
+        "Only runs that wrote their scored rows are ranked; the others are shown with what they have.",
+        is_firm=False,
+    )
+
+
+def limited(found: Answer, n_filters: int, live_elsewhere: pd.DataFrame) -> Answer:
+    """Add to an answer what it leaves out: runs that filters hide, and a live model tested on other rows (or none)."""
+    extra = f" Among the runs that match {n_filters} filter{'s' * (n_filters != 1)}." if n_filters else ""
+    if len(live_elsewhere):
+        sha = short(str(live_elsewhere["test_sha256"].iloc[0]))
+        extra += f" The live model was tested on other rows ({sha}), so it is not ranked among these."
+    return dataclasses.replace(found, detail=found.detail + extra)
 
 
 def no_ranking(field: Field) -> Answer:

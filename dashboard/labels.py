@@ -54,6 +54,27 @@ TERMS: Final[Mapping[str, Label]] = {
     "margin": Label("Margin", "What a good loan earns, as a share of its amount."),
     "fn_cost": Label("A missed defaulter costs", "Money lost when we approve somebody who then defaults."),
     "fp_cost": Label("A good customer refused costs", "Margin we forgo when we decline somebody who would have paid."),
+    "review_cost": Label("A review costs", "Money for a person to look at one application."),
+    "share_right": Label(
+        "Reviewers get right", "Of 100 applications a person reviews, how many are decided rightly. Assumed, not measured."
+    ),
+    "reviews_per_day": Label("Reviews a day", "How many applications people can look at on a calendar day."),
+    "volume": Label("Applications a year", "The volume that the saving per year and the reviews per day are stated for."),
+    "approval_rate": Label("Approval rate", "Of 100 applicants, how many are approved.", 1),
+    "review_rate": Label("Review rate", "Of 100 applicants, how many a person looks at."),
+    "approved_default_rate": Label("Default rate of the approved", "Of 100 people we approve, how many default.", -1),
+    "baseline": Label("Baseline", "What a saving is measured against; without one, a saving means nothing."),
+    "emp": Label(
+        "Expected maximum profit",
+        "What the best use of the model earns over approving everybody, as a share of the money lent (Verbraken 2014).",
+        1,
+    ),
+    "break_even": Label(
+        "Break-even ratio",
+        "How many refused good customers one missed defaulter must cost for this cut-off to be the cheapest.",
+    ),
+    "swap_set": Label("Swap set", "The applicants whom two models decide differently: newly approved and newly refused."),
+    "inferred": Label("Inferred", "No outcome was ever seen, because these applicants were declined; the PD stands for it."),
     "tp": Label("Caught", "Would default, and is declined."),
     "fp": Label("Refused though good", "Would pay back, but is declined."),
     "fn": Label("Missed", "Will default, but is approved."),
@@ -65,6 +86,14 @@ NOT_KNOWN: Final = "–"
 def label_of(name: str) -> Label:
     """Return the label of a metric or term; an unknown name stands for itself."""
     return METRICS.get(name) or (COST if name == contract.COST else None) or TERMS.get(name) or Label(name, "")
+
+
+def column_text(column: str) -> str:
+    """Name a column of the table of runs: ``test_f1`` is "F1 · test"; what does not say its rows says so."""
+    for split, words in ((contract.TEST, "test"), (contract.VALID, "validation")):
+        if column.startswith(f"{split}_"):
+            return f"{label_of(column.removeprefix(f'{split}_')).text} · {words}"
+    return f"{label_of(column).text} · rows not named" if column in METRICS else label_of(column).text
 
 
 def number(value: float, decimals: int = 3) -> str:

@@ -1,5 +1,6 @@
 """Which runs stand beside each other, in which order: chosen on validation, reported on test."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,6 @@ from pipeline import contract
 from pipeline.registry.runs import COMPLETE, FAILED, FOREIGN, INCOMPLETE, OTHER_CONTRACT, RUNNING
 
 RANKED_BY: Final = (contract.COST, "f1", "recall", "roc_auc", "pr_auc", "brier")
-ALL: Final = "all"
 SAID_OF: Final = {
     RUNNING: "still running or interrupted",
     FAILED: "failed",
@@ -23,15 +23,25 @@ SAID_OF: Final = {
 
 @dataclass(frozen=True)
 class Field:
-    """The candidates one can compare: tested on the same rows, best on validation first; `hashes` when they were not."""
+    """The candidates one can compare: tested on the same rows, best on validation first; `hashes` when they were not.
+
+    `unranked` holds what has no place among them: foreign, running and failed runs, and a live model tested on other rows.
+    """
 
     candidates: pd.DataFrame
     hashes: tuple[tuple[str, int], ...]
+    unranked: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     @property
     def is_comparable(self) -> bool:
         """True when all were tested on the same rows."""
         return len(self.hashes) <= 1
+
+    @property
+    def board(self) -> pd.DataFrame:
+        """Every run of the field: those with a place first."""
+        parts = [part for part in (self.candidates, self.unranked) if len(part)]
+        return pd.concat(parts, ignore_index=True) if parts else self.candidates
 
 
 def candidates(runs: pd.DataFrame) -> pd.DataFrame:
@@ -59,6 +69,26 @@ def ranked(table: pd.DataFrame, by: str, first: str = "") -> Field:
     return Field(pd.concat([ordered[pinned], ordered[~pinned]], ignore_index=True), hashes)
 
 
+def field_of(matching: pd.DataFrame, by: str, live: pd.DataFrame) -> Field:
+    """Split what the filters let through into runs with a place and without one; the live run is always on the board.
+
+    matching: as `filters.matching` gives it; live: the row of the live run, or none. Tested on other rows than the rest, it
+    stands on top without a place.
+    """
+    able = candidates(matching)
+    pinned = live[~live["run_id"].isin(able["run_id"])]
+    rest = matching[~matching["run_id"].isin([*able["run_id"], *pinned["run_id"]])]
+    fits = pinned["test_sha256"].isin(set(able["test_sha256"])) if len(able) else pd.Series(True, index=pinned.index)
+    first = str(live["run_id"].iloc[0]) if len(live) else ""
+    found = ranked(_stacked(able, pinned[fits]), by, first)
+    return dataclasses.replace(found, unranked=_stacked(pinned[~fits], rest))
+
+
+def _stacked(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
+    parts = [part for part in (upper, lower) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else upper
+
+
 def leader(field: Field, by: str) -> pd.Series | None:
     """The best candidate on validation, wherever the champion is pinned; None when there is none."""
     ordered = ranked(field.candidates, by).candidates
@@ -74,8 +104,8 @@ def rival(ordered: pd.DataFrame, champion: str) -> pd.Series | None:
 
 
 def names_of(table: pd.DataFrame) -> dict[str, str]:
-    """Readable, unique name per run id."""
-    names = table["candidate"].where(table["candidate"] != "", table["name"])
+    """Readable, unique name per run id: the name in MLflow, so that renaming a run there renames it here."""
+    names = table["name"].where(table["name"] != "", table["candidate"])
     doubled = names.duplicated(keep=False)
     return {
         str(run_id): f"{name} ({short(str(run_id))})" if twice else str(name)

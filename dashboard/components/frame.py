@@ -9,6 +9,8 @@ from dashboard.labels import moment, plain
 
 ROOM = "<style>.stMainBlockContainer {padding: 3.5rem clamp(1rem, 3.5vw, 4rem) 3rem}</style>"
 """Less empty room around the page than Streamlit leaves, so that the first screen holds answer and picture."""
+OWN_CSV = """<style>[data-testid="stElementToolbarButton"]:has(button[aria-label^="Download as CSV"]) {display: none}</style>"""
+"""Streamlit's own CSV of a table keeps cells that a spreadsheet would run; ours, under each table, makes them inert."""
 
 
 def pick_project(names: Sequence[str]) -> str:
@@ -19,7 +21,7 @@ def pick_project(names: Sequence[str]) -> str:
 
 def tighten() -> None:
     """Give the page the room that Streamlit leaves empty."""
-    st.html(ROOM)
+    st.html(ROOM + OWN_CSV)
 
 
 def foot(store: str) -> None:

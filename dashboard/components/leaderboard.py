@@ -1,70 +1,77 @@
-"""Candidates ranked on validation, with what they reached on test and how sure that is."""
+"""Every run that the filters let through, with what it reached on test and how sure that is; ticks choose what is compared."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import math
+from typing import Final
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.components.run_picker import chosen_in_table
-from dashboard.labels import interval, label_of
-from pipeline import contract
+from dashboard import board as boards
+from dashboard.board import Board
+from dashboard.components import ticks
+from dashboard.components.board_columns import config
+from dashboard.download import as_csv
+from dashboard.labels import label_of
 
-_SHOWN = ("recall", "f1", "roc_auc")
-_RATIOS = tuple(name for name in contract.METRICS if name != "log_loss")
+KEY: Final = "leaderboard"
+PER_PAGE: Final = 50
 
 
-def leaderboard(ranked: pd.DataFrame, names: Mapping[str, str], by: str, champion: str) -> None:
-    """Draw the table; ticking a row puts that run into the link. ranked: candidates in the order to show."""
-    table = leaderboard_table(ranked, names, by, champion)
+def leaderboard(board: Board) -> None:
+    """Draw one page of the board, its controls and its download; ticking a row puts that run into the link."""
+    place, foot = st.container(), st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with foot:
+        order, is_reversed, chosen = _look()
+    runs = boards.ordered(board, order, is_reversed=is_reversed)
+    n_pages = math.ceil(len(runs) / PER_PAGE)
+    first = PER_PAGE * (_page(foot, n_pages) - 1)
+    shown = runs.iloc[first : first + PER_PAGE]
+    with place:
+        _table(boards.table(shown, board, chosen), board, list(shown["run_id"]), len(runs))
+    foot.download_button(
+        "All rows (CSV)", lambda: as_csv(whole_table(runs, board)), "runs.csv", "text/csv", key="download_board",
+        icon=":material/download:", type="tertiary", on_click="ignore",
+    )  # fmt: skip
+    if n_pages > 1:
+        foot.caption(f"Runs {first + 1:,} to {first + len(shown):,} of {len(runs):,}")
+
+
+def whole_table(runs: pd.DataFrame, board: Board) -> pd.DataFrame:
+    """Return every column the leaderboard can have, and each parameter, for the download."""
+    table = boards.table(runs, board, boards.CHOICES).rename(columns={"valid": f"valid_{board.by}"})
+    params = pd.DataFrame([json.loads(text) for text in runs["params"]], dtype=object).add_prefix("param.")
+    return pd.concat([table, params], axis=1)
+
+
+def _table(table: pd.DataFrame, board: Board, run_ids: list[str], n_runs: int) -> None:
+    wanted = ticks.ticked(run_ids)
+    rows = [row for row, run_id in enumerate(run_ids) if run_id in wanted]
+    st.session_state[KEY] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    ranks = f"ranked by {label_of(board.by).text} on validation" if board.field.is_comparable else "not ranked"
     st.dataframe(
-        table, hide_index=True, key="leaderboard", on_select=lambda: chosen_in_table("leaderboard", list(ranked["run_id"])),
-        selection_mode="single-row", column_config=_columns(by), height=min(38 + 35 * len(table), 420),
-        alt=f"Leaderboard of {len(table)} candidates ranked by {label_of(by).text} on validation",
+        table, hide_index=True, key=KEY, on_select=lambda: ticks.tick_rows(KEY, run_ids), selection_mode="multi-row",
+        column_config=config(board), height=min(38 + 35 * len(table), 420),
+        alt=f"Leaderboard of {n_runs} runs, {ranks}",
     )  # fmt: skip
 
 
-def leaderboard_table(ranked: pd.DataFrame, names: Mapping[str, str], by: str, champion: str) -> pd.DataFrame:
-    """Return what the leaderboard shows: rank on validation, name, the metrics and their intervals as text."""
-    by_column = contract.metric_key(contract.VALID, by)
-    rank = ranked[by_column].rank(ascending=label_of(by).direction < 0, method="min")
-    columns: dict[str, object] = {
-        "rank": rank.astype("Int64"),
-        "candidate": [("★ " if r == champion else "") + names[r] for r in ranked["run_id"]],
-        "valid": ranked[by_column].round(0 if by == contract.COST else 6),
-    }
-    for metric in _SHOWN:
-        test = contract.metric_key(contract.TEST, metric)
-        columns[metric] = ranked[test]
-        bounds = zip(ranked[f"{test}_lo"], ranked[f"{test}_hi"], strict=True)
-        columns[f"{metric}_interval"] = [interval(lo, hi) for lo, hi in bounds]
-    columns["cost"] = ranked[contract.metric_key(contract.TEST, contract.COST)].round(0)
-    columns |= {"cutoff": 100 * ranked["cutoff"], "family": ranked["family"], "latency": ranked["latency_ms"]}
-    return pd.DataFrame(columns)
+def _look() -> tuple[str, bool, list[str]]:
+    """Order, whether it is turned round, and the columns."""
+    with st.popover("Columns and order", icon=":material/view_column:", type="tertiary"):
+        chosen = st.multiselect(
+            "Columns", boards.CHOICES, boards.DEFAULT, format_func=boards.said, key="columns", bind="query-params"
+        )  # fmt: skip
+        order = st.selectbox("Order", boards.ORDERS, format_func=boards.said, key="order", bind="query-params",
+                             help="Best first. The place in # is always the one on validation.")  # fmt: skip
+        is_reversed = st.toggle("Worst first", key="reversed", bind="query-params")
+    return str(order), bool(is_reversed), list(chosen)
 
 
-def _columns(by: str) -> dict[str, Any]:
-    config, chosen = st.column_config, label_of(by)
-    title, help_text = (
-        f"Validation {'cost' if by == contract.COST else chosen.text}",
-        f"{chosen.help} The order is by this column.",
-    )
-    shown: dict[str, Any] = {
-        "rank": config.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
-        "candidate": config.TextColumn("Candidate", width=185, pinned=True),
-        "valid": _bar(title, help_text)
-        if by in _RATIOS
-        else config.NumberColumn(title, help=help_text, format="localized", width=110),
-        "cost": config.NumberColumn("Test cost", help=label_of(contract.COST).help, format="localized"),
-        "cutoff": config.NumberColumn("Cut-off", help=label_of("cutoff").help, format="%.1f %%"),
-        "family": config.TextColumn("Family"),
-        "latency": config.NumberColumn("Latency", help=label_of("latency_ms").help, format="%.1f ms"),
-    }
-    for metric in _SHOWN:
-        shown[metric] = _bar(f"Test {label_of(metric).text}", label_of(metric).help)
-        shown[f"{metric}_interval"] = config.TextColumn("95 %", help=label_of("interval").help, width=100)
-    return shown
-
-
-def _bar(title: str, help_text: str) -> Any:
-    return st.column_config.ProgressColumn(title, help=help_text, format="%.3f", min_value=0.0, max_value=1.0, width=95)
+def _page(foot: DeltaGenerator, n_pages: int) -> int:
+    if n_pages <= 1:
+        return 1
+    if st.session_state.get("page", 1) > n_pages:
+        st.session_state["page"] = n_pages
+    return int(foot.number_input("Page", 1, n_pages, key="page", bind="query-params", width=150, label_visibility="collapsed"))

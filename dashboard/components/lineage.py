@@ -1,5 +1,6 @@
 """What a run is made of: parameters, hashes, project file, model card, and the command that makes it again."""
 
+import difflib
 import json
 
 import pandas as pd
@@ -18,14 +19,38 @@ _HASHES = {
 }  # fmt: skip
 
 
-def lineage(run: pd.Series) -> None:
-    """Draw where the run comes from and how to reproduce it to the last digit."""
+def lineage(run: pd.Series, champion: str) -> None:
+    """Draw where the run comes from, how to make it again, and how its project file differs from the live model's."""
+    run_id = str(run["run_id"])
     st.markdown("Made again to the last digit by:")
-    st.code(f"python -m pipeline reproduce {run['run_id']}", language="bash")
+    st.code(f"python -m pipeline reproduce {run_id}", language="bash")
+    page = loading.mlflow_page(run_id)
+    if page:
+        st.link_button("Open in MLflow", page, icon=":material/open_in_new:", type="tertiary")
     st.dataframe(lineage_table(run), hide_index=True, alt="Lineage of the run", height="content")
-    text = loading.optional_text(run["run_id"], contract.ARTIFACT_PROJECT)
+    text = loading.optional_text(run_id, contract.ARTIFACT_PROJECT)
+    if champion and champion != run_id:
+        _changes(loading.optional_text(champion, contract.ARTIFACT_PROJECT), text)
     with st.expander("Project file as it was", icon=":material/description:"):
         st.code(text or "this run has none", language="toml")
+
+
+def project_diff(before: str, after: str) -> str:
+    """Return what changed between two project files as a unified diff, "" when nothing did."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "live model", "this run", lineterm="", n=2)
+    return "\n".join(lines)
+
+
+def _changes(before: str | None, after: str | None) -> None:
+    if before is None or after is None:
+        st.caption("One of this run and the live one has no project file, so they cannot be set against each other.")
+        return
+    changed = project_diff(before, after)
+    if not changed:
+        st.markdown(":material/check: The project file is the same as the live model's.")
+        return
+    st.markdown("The project file differs from the live model's:")
+    st.code(changed, language="diff")
 
 
 def lineage_table(run: pd.Series) -> pd.DataFrame:

@@ -1,10 +1,15 @@
 """Runs that are not ranked: those made by other scripts, and those that failed. Their texts are shown as they are."""
 
+import json
+from collections import Counter
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from dashboard.labels import NOT_KNOWN, label_of
+from dashboard.labels import METRICS, NOT_KNOWN, code, column_text
 from pipeline import contract
+from pipeline.registry.foreign import match_metric
 from pipeline.registry.runs import FOREIGN
 
 
@@ -16,9 +21,14 @@ def foreign_runs(runs: pd.DataFrame, project: str) -> None:
     with st.expander(f"{len(table)} made by other scripts", icon=":material/extension:", expanded=len(table) == len(runs)):
         st.markdown(
             "Shown with what they logged. They have no scored rows, so intervals, cost curves and comparisons are missing; "
-            f"one call at the end of the script adds them: `pipeline.log_evaluation(...)` with project `{project}`."
+            f"one call at the end of the script adds them: `pipeline.log_evaluation(...)` with project {code(project)}."
         )
-        st.dataframe(foreign_table(table), hide_index=True, alt="Runs made by other scripts")
+        shown = foreign_table(table)
+        st.dataframe(shown, hide_index=True, alt="Runs made by other scripts", column_config=_help(list(shown.columns)))
+        read = read_as(table)
+        if len(read):
+            st.markdown("How their metric names were read:")
+            st.dataframe(read, hide_index=True, alt="Their metric names and ours")
 
 
 def foreign_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -28,12 +38,34 @@ def foreign_table(table: pd.DataFrame) -> pd.DataFrame:
         "Started": table["start"].dt.strftime("%Y-%m-%d"),
         "Status": table["status"],
     }
-    for prefix, words in ((f"{contract.TEST}_", " · test"), (f"{contract.VALID}_", " · validation"), ("", " · rows not named")):
+    for prefix in (f"{contract.TEST}_", f"{contract.VALID}_", ""):
         for metric in contract.METRICS:
             values = table[prefix + metric]
             if values.notna().any():
-                columns[label_of(metric).text + words] = values.round(3)
+                columns[column_text(prefix + metric)] = values.round(3)
     return pd.DataFrame(columns)
+
+
+def read_as(table: pd.DataFrame) -> pd.DataFrame:
+    """Return each metric name the runs logged, what it was read as, and in how many runs; unmatched names say so."""
+    if "metrics" not in table.columns:
+        return pd.DataFrame()
+    names = Counter(name for text in table["metrics"] for name in json.loads(text))
+    matched = {name: match_metric(name) for name in names}
+    read = [column_text(column) if (column := matched[name]) else "not matched: none of ours means the same" for name in names]
+    found = pd.DataFrame({"Their name": list(names), "Read as": read, "Runs": list(names.values())})
+    return found.sort_values("Their name", ignore_index=True)
+
+
+def _help(columns: list[str]) -> dict[str, Any]:
+    """A sentence and a direction over each metric."""
+    made: dict[str, Any] = {}
+    for name, label in METRICS.items():
+        better = "More is better." if label.direction > 0 else "Less is better."
+        for column in columns:
+            if column in (column_text(f"{split}_{name}" if split else name) for split in (*contract.SPLITS, "")):
+                made[column] = st.column_config.NumberColumn(column, help=f"{label.help} {better}", format="%.3f")
+    return made
 
 
 def failed_runs(table: pd.DataFrame) -> None:

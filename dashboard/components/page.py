@@ -1,10 +1,18 @@
 """How every page begins: its question, its answer in one sentence, and the designed states when there is none."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
 import streamlit as st
 
 from dashboard.answers import Answer
 from dashboard.labels import moment, plain
-from dashboard.loading import Runs, forget
+from dashboard.loading import Runs, fingerprint, forget, read_runs
+from pipeline.registry.tracking_store import TrackingUnavailable
+
+INTERVAL_SECONDS: Final = 15.0
+SYNCING_SECONDS: Final = 2.0
 
 
 def header(title: str, question: str) -> None:
@@ -22,11 +30,46 @@ def answer(found: Answer) -> None:
 
 
 def freshness(runs: Runs, left_out: str = "") -> None:
-    """Say when the runs were read, what is not shown, and offer to read again."""
+    """Say how fresh the runs are and what is not shown; look again on a press, and by itself at an interval."""
+    every = SYNCING_SECONDS if runs.is_syncing else INTERVAL_SECONDS
+    st.fragment(_freshness, run_every=every)(runs, fingerprint(runs), left_out)
+
+
+def _freshness(shown: Runs, before: int, left_out: str) -> None:
+    now = read_runs(shown.project)
+    if fingerprint(now) != before:
+        st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        whole = "" if runs.is_whole else " The store was slow: older runs are missing here; reload to try again."
-        st.caption(f"{left_out} Runs read at {moment(runs.as_of)}.{whole}".strip())
-        st.button("Read again", key="read_again", on_click=forget, type="tertiary", icon=":material/refresh:")
+        st.caption(f"{left_out} {said_fresh(now)}".strip())
+        st.button(
+            "Read again", key="read_again", on_click=forget, args=(shown.project,), type="tertiary", icon=":material/refresh:"
+        )
+
+
+def said_fresh(runs: Runs) -> str:
+    """Say as of when the runs are known, since when the store does not answer, and whether more are coming."""
+    as_of = f"{len(runs.table):,} runs as of {moment(runs.as_of)}." if runs.as_of else f"{len(runs.table):,} runs so far."
+    if runs.stale_since is not None:
+        return f":material/cloud_off: {as_of} Stale since {moment(runs.stale_since)}: {plain(runs.reason)}"
+    return f"{as_of} More are being read." if runs.is_syncing and not runs.is_whole else as_of
+
+
+def nothing_yet(runs: Runs) -> None:
+    """No run is known: either none was made, or the first reading still goes on."""
+    if runs.is_syncing and runs.as_of is None:
+        st.markdown("### :material/hourglass_top: The runs are being read for the first time.", anchors=False)
+    else:
+        empty_store(runs.project)
+    freshness(runs)
+
+
+@contextmanager
+def or_say_why() -> Iterator[None]:
+    """Draw what can be drawn: what needs a tracking store that does not answer is replaced by one sentence."""
+    try:
+        yield
+    except TrackingUnavailable as error:
+        st.warning(plain(str(error)), icon=":material/cloud_off:")
 
 
 def empty_store(project: str) -> None:

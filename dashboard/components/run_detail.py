@@ -8,6 +8,8 @@ import streamlit as st
 
 from dashboard import loading
 from dashboard.charts import calibration, curve, metrics
+from dashboard.components import page
+from dashboard.components.downloads import download
 from dashboard.components.lineage import lineage, model_card, parameters
 from dashboard.labels import METRICS, label_of, number, percent, with_interval
 from pipeline import contract
@@ -18,15 +20,17 @@ POINTS = 400
 _GROUP_PREFIX = rf"^(?:{re.escape(contract.SEGMENT_PREFIX)}|{re.escape(contract.PROTECTED_PREFIX)})"
 
 
-def run_detail(run: pd.Series) -> None:
-    """Draw the tabs of one complete candidate."""
+def run_detail(run: pd.Series, champion: str) -> None:
+    """Draw the tabs of one complete candidate, only the open one; champion: id of the live run, for what changed since."""
     parts: Mapping[str, Callable[[pd.Series], None]] = {
         "Numbers": _numbers, "Curves": _curves, "Calibration": _calibration, "Segments": _segments,
-        "Importance": _importance, "Parameters": parameters, "Lineage": lineage, "Model card": model_card,
+        "Importance": _importance, "Parameters": parameters, "Lineage": lambda run: lineage(run, champion),
+        "Model card": model_card,
     }  # fmt: skip
-    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
-        with tab:
-            draw(run)
+    for tab, draw in zip(st.tabs(list(parts), key="detail", bind="query-params"), parts.values(), strict=True):
+        if tab.open:
+            with tab, page.or_say_why():
+                draw(run)
 
 
 def _numbers(run: pd.Series) -> None:
@@ -67,7 +71,7 @@ def _curves(run: pd.Series) -> None:
     st.caption(
         f"{n:,} test applicants, {defaults:,} of whom defaulted ({percent(defaults / n)}). Cut-off {percent(run['cutoff'])}."
     )
-    return _download(table, "curve.csv", "curve")
+    return download(table, "curve.csv", "curve")
 
 
 def _calibration(run: pd.Series) -> None:
@@ -79,7 +83,7 @@ def _calibration(run: pd.Series) -> None:
         calibration.reliability_chart(table), key="calibration", alt="Observed default rate against predicted PD on test"
     )
     st.caption(f"{len(rows):,} test applicants in groups of equal size by PD; bars are 95 % Wilson intervals.")
-    return _download(table, "calibration.csv", "calibration")
+    return download(table, "calibration.csv", "calibration")
 
 
 def _segments(run: pd.Series) -> None:
@@ -101,7 +105,7 @@ def _segments(run: pd.Series) -> None:
             f"{c} {g} (n = {n})" for c, g, n in zip(withheld["column"], withheld["group"], withheld["n"], strict=True)
         )
         st.text(f"Too few to judge: {names}")
-    return _download(shown, "segments.csv", "segments")
+    return download(shown, "segments.csv", "segments")
 
 
 def _importance(run: pd.Series) -> None:
@@ -112,20 +116,8 @@ def _importance(run: pd.Series) -> None:
     top = named.sort_values("importance", ascending=False)["feature"].iloc[0]
     chart = metrics.importance_chart(named, f"{top} matters most to this model")
     st.plotly_chart(chart, key="importance", alt=f"Importance of features; {top} first")
-    return _download(named, "importance.csv", "importance")
+    return download(named, "importance.csv", "importance")
 
 
 def _missing(path: str) -> None:
     st.info(f"This run has no `{path}`; train it again to have it.", icon=":material/info:")
-
-
-def _download(table: pd.DataFrame, file: str, key: str) -> None:
-    st.download_button(
-        "Table (CSV)",
-        table.to_csv(index=False),
-        file,
-        "text/csv",
-        key=f"download_{key}",
-        icon=":material/download:",
-        type="tertiary",
-    )

@@ -1,0 +1,102 @@
+"""What a leaderboard says: every run of a field with its place, in any order, under any choice of columns. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from dashboard.labels import METRICS, Label, interval, label_of, short
+from dashboard.ranking import Field
+from pipeline import contract
+
+TEXTS: Final[Mapping[str, Label]] = {
+    "family": Label("Family", "Kind of model."),
+    "start": Label("Started", "When the run began, UTC."),
+    "state": Label("State", "Only complete runs of the contract have a place; the others are shown with what they have."),
+    "bakeoff": Label("Bake-off", "The training job that this candidate was part of."),
+    "test_sha256": Label("Test rows", "First characters of the sha256 of the rows it was tested on."),
+    "run_id": Label("Run id", "Id in MLflow; it stays when a run is renamed."),
+}
+_NUMBERS: Final = {contract.COST: "test_cost_per_1000", contract.CUTOFF: "cutoff", contract.LATENCY_MS: "latency_ms",
+                   contract.FIT_SECONDS: "fit_seconds"}  # fmt: skip
+CHOICES: Final = (*METRICS, *_NUMBERS, *TEXTS)
+DEFAULT: Final = ("recall", "f1", "roc_auc", contract.COST, contract.CUTOFF, "family", contract.LATENCY_MS)
+PLACE: Final = "place"
+NAME: Final = "name"
+ORDERS: Final = (PLACE, NAME, *CHOICES)
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a leaderboard shows: the field, readable names by run id, the metric that ranks, the live run, the currency."""
+
+    field: Field
+    names: Mapping[str, str]
+    by: str
+    champion: str
+    currency: str = ""
+
+
+def said(key: str) -> str:
+    """Name a column or an order for readers."""
+    if key in (PLACE, NAME):
+        return "Place on validation" if key == PLACE else "Name"
+    if key in TEXTS:
+        return TEXTS[key].text
+    return f"Test {label_of(key).text}" if key in METRICS or key == contract.COST else label_of(key).text
+
+
+def ordered(board: Board, by: str, *, is_reversed: bool) -> pd.DataFrame:
+    """Return every run of the board with its place, best first by an order of `ORDERS`; unknown values stand last."""
+    runs = board.field.board.assign(place=_places(board))
+    if by == PLACE:
+        found = runs if board.field.is_comparable else runs.sort_values("start", ascending=False, kind="stable")
+        return found.iloc[::-1] if is_reversed else found
+    keys = runs["run_id"].map(board.names).str.lower() if by == NAME else runs[_column_of(by)]
+    rising = by in (NAME, *TEXTS) and by != "start"
+    is_rising = (rising or label_of(by).direction < 0) != is_reversed
+    return runs.loc[keys.sort_values(ascending=is_rising, kind="stable", na_position="last").index]
+
+
+def table(runs: pd.DataFrame, board: Board, chosen: Sequence[str]) -> pd.DataFrame:
+    """Return what is shown of `ordered` runs: place, name, the ranking metric on validation, then the chosen columns."""
+    names = [("★ " if r == board.champion else "") + board.names[r] for r in runs["run_id"]]
+    on_valid = runs[contract.metric_key(contract.VALID, board.by)].round(0 if board.by == contract.COST else 6)
+    columns: dict[str, object] = {"place": runs["place"].astype("Int64"), "candidate": names, "valid": on_valid}
+    for key in (c for c in CHOICES if c in set(chosen)):
+        columns |= _metric(runs, key) if key in METRICS else {key: _plain(runs, key)}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _places(board: Board) -> "pd.Series[float]":
+    field = board.field
+    if not field.is_comparable:
+        return pd.Series(float("nan"), index=field.board.index)
+    values = field.candidates[contract.metric_key(contract.VALID, board.by)]
+    return values.rank(ascending=label_of(board.by).direction < 0, method="min").reindex(field.board.index)
+
+
+def _column_of(key: str) -> str:
+    return _NUMBERS.get(key) or (contract.metric_key(contract.TEST, key) if key in METRICS else key)
+
+
+def _metric(runs: pd.DataFrame, key: str) -> dict[str, object]:
+    test = contract.metric_key(contract.TEST, key)
+    bounds = [interval(lo, hi) for lo, hi in zip(runs[f"{test}_lo"], runs[f"{test}_hi"], strict=True)]
+    found: dict[str, object] = {key: runs[test], f"{key}_interval": bounds}
+    return found | ({f"{key}_unsplit": runs[key]} if runs[key].notna().any() else {})
+
+
+def _plain(runs: pd.DataFrame, key: str) -> object:
+    values = runs[_column_of(key)]
+    if key == contract.COST:
+        return values.round(0)
+    if key == "test_sha256":
+        return [short(sha) for sha in values]
+    return 100 * values if key == contract.CUTOFF else values
+
+
+def is_share(metric: str) -> bool:
+    """Tell whether a metric lies between 0 and 1, so that a bar can show it."""
+    return metric in METRICS and metric != "log_loss"
