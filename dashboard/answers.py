@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dashboard.labels import cutoff as said_cutoff
-from dashboard.labels import label_of, money, number, percent, short, with_interval
+from dashboard.labels import label_of, money, number, short, with_interval
 from dashboard.ranking import Field
 from pipeline import contract
-from pipeline.evaluation.cost import Saving
 
 
 @dataclass(frozen=True)
@@ -144,43 +143,6 @@ def no_ranking(field: Field) -> Answer:
         f"No ranking: these runs were tested on different rows ({groups}).",
         "A difference between them could come from the rows. Choose one bake-off below, or train again on one snapshot.",
         is_firm=False,
-    )
-
-
-def cut(
-    chosen: float, n_valid: int, flat: tuple[float, float], saving: Saving, n: int, bounds: tuple[float, float], currency: str
-) -> Answer:
-    """Say where to cut, what it saves against approving everybody, and how freely one may move it.
-
-    chosen, flat: on validation; saving: over n test rows at the chosen cut-off; bounds: its 95 % interval per 1,000, NaN
-    where it is not known.
-    """
-    if chosen == math.inf:
-        text = f"Approve everybody: at these costs no cut-off pays on {n_valid:,} validation applicants."
-        return Answer(text, "Raise the cost of a missed defaulter below to see when one would.", is_firm=False)
-    kept = saving.against_approve_all * 1000 / n
-    verb = "saves" if kept >= 0 else "loses"
-    lo, hi = bounds if kept >= 0 else (-bounds[1], -bounds[0])
-    interval = f" [{money(lo)}, {money(hi)}]" if math.isfinite(lo) else ""
-    text = (
-        f"Decline from a PD of {percent(chosen)}: per 1,000 applications it {verb} {money(abs(kept), currency)}{interval} "
-        f"against approving everybody, on {n:,} test applicants."
-    )
-    high = "any higher cut-off" if flat[1] == math.inf else percent(flat[1])
-    detail = (
-        f"Cheapest on {n_valid:,} validation applicants. From {percent(flat[0])} to {high} the cost there changes by less "
-        "than 1 %: choose within that by other reasons."
-    )
-    return Answer(text, detail, is_firm=bounds[0] > 0)
-
-
-def in_words(people: Mapping[str, int], costs: pd.DataFrame, n: int, currency: str) -> str:
-    """Tell a cut-off as a story. people: cells of 1,000 applicants; costs: `money_table` of the same row, over n rows."""
-    lost = {cell: money(float(cost) * 1000 / n, currency) for cell, cost in zip(costs["cell"], costs["cost"], strict=True)}
-    return (
-        f"Of 1,000 applicants **{people['fn'] + people['tn']}** are approved; **{people['fn']}** of them will default and cost "
-        f"about **{lost['fn']}**. **{people['fp']}** good customers are turned away and cost about **{lost['fp']}** in margin. "
-        f"**{people['tp']}** defaulters are caught."
     )
 
 

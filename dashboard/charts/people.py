@@ -64,7 +64,7 @@ def _spread(
 def people_chart(people: DataFrame, title: str) -> go.Figure:
     """Draw `thousand` with each dot in the colour of what happens to that person."""
     column, row = np.divmod(np.arange(len(people)), ROWS)
-    figure = base_figure(title, "lowest PD  →  highest PD", "", 420)
+    figure = base_figure(title, "lowest PD  →  highest PD", "", 480)
     for name, (color, symbol) in CELL_STYLE.items():
         here = (people["cell"] == name).to_numpy()
         figure.add_scatter(

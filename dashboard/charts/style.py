@@ -1,6 +1,9 @@
 """What every chart shares: colours that mean one thing everywhere, titles that state a finding, labels where lines end."""
 
 import html
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import plotly.graph_objects as go
@@ -72,3 +75,15 @@ def mark_at(figure: go.Figure, x: float, text: str, color: str, height: float = 
         x=x, y=height, yref="paper", text=literal(text), showarrow=False, xanchor=anchor, yanchor="top",
         xshift=4 if anchor == "left" else -4, font={"size": 12},
     )  # fmt: skip
+
+
+def spread(heights: Sequence[float], gap: float, top: float = math.inf) -> list[float]:
+    """Move label heights apart, in their order, until neighbours are `gap` apart: up, and down again from `top`."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = list(heights)
+    for before, after in pairwise(order):
+        placed[after] = max(placed[after], placed[before] + gap)
+    for place in reversed(order):
+        placed[place] = min(placed[place], top)
+        top = placed[place] - gap
+    return placed

@@ -32,11 +32,8 @@ def confusion_table(row: pd.Series, people: Mapping[str, int], costs: pd.DataFra
     return pd.DataFrame(rows)
 
 
-def confusion(row: pd.Series, people: Mapping[str, int], costs: pd.DataFrame, currency: str) -> None:
-    """Draw the table of one cut-off on test."""
-    st.table(
-        confusion_table(row, people, costs, currency),
-        border="horizontal",
-        hide_index=True,
-        alt="Confusion matrix in people and money",
-    )
+def confusion(row: pd.Series, people: Mapping[str, int], costs: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Draw the table of one cut-off on test, and return it."""
+    table = confusion_table(row, people, costs, currency)
+    st.table(table, border="horizontal", hide_index=True, alt="Confusion matrix in people and money")
+    return table

@@ -1,96 +1,96 @@
 """The cut-off slider and everything that moves with it; a fragment, so that nothing else is drawn again."""
 
-from dataclasses import dataclass
-
-import pandas as pd
 import streamlit as st
 
-from dashboard.answers import in_words
-from dashboard.charts.cost import Mark, cost_chart
+from dashboard import loading, worth
+from dashboard.charts.cost import CostPicture, cost_chart
 from dashboard.charts.people import people_chart, per_thousand, said, thousand
-from dashboard.charts.style import CHAMPION, OTHER
 from dashboard.components.confusion import confusion
-from dashboard.labels import TERMS, cutoff, money, percent
+from dashboard.components.download_page import download_page
+from dashboard.components.propose_policy import propose_policy
+from dashboard.cut_answers import in_words, said_baseline, said_break_even
+from dashboard.labels import TERMS, cutoff, money, percent, short_money
+from dashboard.worth import Cuts
 from pipeline import contract
-from pipeline.evaluation.cost import Costs, best_f1_cutoff, cheapest_cutoff, cost_curve, elkan_cutoff, flat_region, money_table
-from pipeline.evaluation.curve import confusion_at
+from pipeline.evaluation.cost import CashCosts, cost_curve, money_table
+from pipeline.evaluation.curve import confusion_at, rates
 
 KEY = "cutoff"
 
 
-@dataclass(frozen=True)
-class Explored:
-    """What the explorer needs: both curves of a run, the costs, the marks, and where to start."""
-
-    run_id: str
-    valid: pd.DataFrame
-    test: pd.DataFrame
-    costs: Costs
-    marks: tuple[Mark, ...]
-    start: float
-    currency: str
-
-
-def marks_of(valid: pd.DataFrame, costs: Costs, own: float, own_name: str) -> list[Mark]:
-    """The four named cut-offs, the cheapest first; all but Elkan's and the live one come from validation."""
-    return [
-        Mark("cheapest", cheapest_cutoff(valid, costs), CHAMPION),
-        Mark("best F1", best_f1_cutoff(valid), OTHER),
-        Mark("Elkan's", elkan_cutoff(costs), OTHER),
-        Mark(own_name, own, OTHER),
-    ]
-
-
 @st.fragment
-def explore(explored: Explored) -> None:
-    """Draw slider, story, cost curve, people and the four cells on test."""
-    chosen = _pick_cutoff(explored)
-    row = confusion_at(explored.test, chosen)
-    n, people = int(sum(row[cell] for cell in contract.CELLS)), per_thousand(row)
-    cells = money_table(row, explored.costs)
-    st.markdown(in_words(people, cells, n, explored.currency))
+def explore(cuts: Cuts, answer: str) -> None:
+    """Draw slider, story, cost curve, people and the four cells on test; then what can be done with this cut-off."""
+    desk, given = cuts.desk, cuts.given
+    chosen = _pick_cutoff(cuts)
+    row = confusion_at(desk.test, chosen)
+    people, cells = per_thousand(row), money_table(row, given.costs)
+    is_cash = isinstance(given.costs, CashCosts)
+    story = in_words(people, cells, desk.n, desk.currency, is_cash=is_cash)
+    st.markdown(story)
     left, right = st.columns(2, gap="medium")
-    with left:
-        _cost_picture(explored, chosen, n)
-    with right:
-        chart = people_chart(thousand(explored.test, chosen), said(people))
-        st.plotly_chart(chart, key="people", alt=f"{said(people)}, at a cut-off of {cutoff(chosen)}")
-    confusion(row, people, cells, explored.currency)
-    st.caption(f"Counted on {n:,} test applicants. The named cut-offs were chosen on validation; test only reports them.")
-
-
-def _pick_cutoff(explored: Explored) -> float:
-    """Slider in per cent, in the link; a value that stands for a named cut-off means exactly that one."""
-    named = {_shown(mark.cutoff): mark.cutoff for mark in reversed(explored.marks)}
-    _seed(explored)
-    value = st.slider(
-        "Decline from this PD (%)",
-        0.0,
-        100.0,
-        step=0.1,
-        format="%.1f %%",
-        key=KEY,
-        bind="query-params",
-        help=TERMS["cutoff"].help,
+    title = _finding(cuts, chosen)
+    cost_figure = cost_chart(picture_of(cuts, chosen), title)
+    left.plotly_chart(cost_figure, key="cost", alt=f"Cost and rates against the cut-off. {title}")
+    ratio = said_break_even(cuts.break_even, desk.own, desk.own_name, given.costs)[1]
+    left.caption(
+        "Blue: validation, where cut-offs are chosen; grey: test, which only reports. Green band: cost within 1 % of the "
+        f"least; blue bar: the cheapest in 95 % of resamples. {ratio}"
     )
+    people_figure = people_chart(thousand(desk.test, chosen), said(people))
+    right.plotly_chart(people_figure, key="people", alt=f"{said(people)}, at a cut-off of {cutoff(chosen)}")
+    table = confusion(row, people, cells, desk.currency)
+    st.caption(f"Counted on {desk.n:,} test applicants. The named cut-offs were chosen on validation; test only reports them.")
+    with st.container(horizontal=True):
+        download_page(cuts, chosen, (answer, story), [cost_figure, people_figure], table)
+    propose_policy(cuts, chosen, chosen, key="plain")
+
+
+def picture_of(cuts: Cuts, chosen: float) -> CostPicture:
+    """The two curves thinned for drawing, with what is marked on them; every point drawn is exact."""
+    desk, given = cuts.desk, cuts.given
+    curves = [loading.drawn_curve(desk.run_id, split, given.costs) for split in contract.SPLITS]
+    tables = [
+        rates(curve).assign(cost=cost_curve(curve, given.costs) * 1000 / n)
+        for curve, n in zip(curves, (desk.n_valid, desk.n), strict=True)
+        if curve is not None
+    ]
+    base = worth.baseline_cost(desk, given, contract.VALID) * 1000 / cuts.n_baseline_valid
+    name = said_baseline(given.baseline.name)
+    return CostPicture(tables[0], tables[1], cuts.flat, cuts.band, cuts.marks, (name, base), chosen, desk.currency)
+
+
+def _finding(cuts: Cuts, chosen: float) -> str:
+    saved = worth.saved(cuts.desk, cuts.given, worth.outcome(cuts.desk, cuts.given, chosen), with_interval=False)
+    kept = "saves" if saved.per_1000 >= 0 else "loses"
+    year = f" ({short_money(abs(saved.per_year))} a year)" if cuts.given.volume else ""
+    return (
+        f"{cutoff(chosen)} {kept} {money(abs(saved.per_1000), cuts.desk.currency)} per 1,000 on test{year} "
+        f"against {said_baseline(cuts.given.baseline.name)}"
+    )
+
+
+def _pick_cutoff(cuts: Cuts) -> float:
+    """Slider in per cent, in the link; a value that stands for a named cut-off means exactly that one."""
+    named = {_shown(mark.cutoff): mark.cutoff for mark in reversed(cuts.marks)}
+    _seed(cuts)
+    value = st.slider(
+        "Decline from this PD (%)", 0.0, 100.0, step=0.1, format="%.1f %%", key=KEY, bind="query-params",
+        help=TERMS["cutoff"].help,
+    )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
-        for mark in explored.marks:
-            st.button(
-                f"{mark.name} {percent(mark.cutoff)}",
-                key=f"to_{mark.name}",
-                on_click=_move,
-                args=(mark.cutoff,),
-                type="tertiary",
-            )
+        for mark in cuts.marks:
+            label = f"{mark.name} {percent(mark.cutoff) if mark.cutoff < float('inf') else 'none'}"
+            st.button(label, key=f"to_{mark.name}", on_click=_move, args=(mark.cutoff,), type="tertiary")
     return named.get(float(value), float(value) / 100)
 
 
-def _seed(explored: Explored) -> None:
+def _seed(cuts: Cuts) -> None:
     """Start at the run's cut-off, unless the link names a usable one; another run starts anew."""
-    is_other_run = st.session_state.get("cutoff_of") not in (None, explored.run_id)
-    st.session_state["cutoff_of"] = explored.run_id
+    is_other_run = st.session_state.get("cutoff_of") not in (None, cuts.desk.run_id)
+    st.session_state["cutoff_of"] = cuts.desk.run_id
     if is_other_run or (KEY not in st.session_state and not _is_usable(st.query_params.get(KEY))):
-        _move(explored.start)
+        _move(cuts.desk.own)
 
 
 def _is_usable(text: str | None) -> bool:
@@ -106,21 +106,3 @@ def _move(to: float) -> None:
 
 def _shown(value: float) -> float:
     return round(100 * min(value, 1.0), 1)
-
-
-def _cost_picture(explored: Explored, chosen: float, n: int) -> None:
-    costs = cost_curve(explored.test, explored.costs) * 1000 / n
-    points = pd.DataFrame({"cutoff": explored.test["cutoff"], "cost": costs})
-    everybody, here = float(costs[-1]), float(points["cost"].iloc[_row_of(points["cutoff"], chosen)])
-    kept = "saves" if here <= everybody else "loses"
-    words = f"{cutoff(chosen)} {kept} {money(abs(everybody - here), explored.currency)} per 1,000 against approving everybody"
-    flat = flat_region(explored.valid, explored.costs)
-    st.plotly_chart(
-        cost_chart(points, flat, explored.marks, chosen, explored.currency, words),
-        key="cost",
-        alt=f"Cost on test against the cut-off. {words}",
-    )
-
-
-def _row_of(cutoffs: "pd.Series[float]", chosen: float) -> int:
-    return min(int(cutoffs.searchsorted(chosen)), len(cutoffs) - 1)

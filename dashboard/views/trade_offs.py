@@ -2,16 +2,16 @@
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import answers, loading, ranking
+from dashboard import cut_answers, loading, ranking, worth
+from dashboard.answers import Answer
 from dashboard.components import page
-from dashboard.components.cost_inputs import pick_costs
-from dashboard.components.cutoff_explorer import Explored, explore, marks_of
+from dashboard.components.cost_inputs import pick_assumptions, pick_baseline
+from dashboard.components.cutoff_explorer import explore
 from dashboard.components.run_picker import pick_run
+from dashboard.components.trade_off_parts import parts
 from pipeline import contract
-from pipeline.evaluation.cost import Costs, flat_region, saving_at
-from pipeline.project import ProjectConfig
+from pipeline.evaluation.policy_search import Clash
 
 QUESTION = "Where do we set the cut-off, and what does each choice cost?"
 
@@ -20,53 +20,63 @@ def draw(project: str) -> None:
     with st.skeleton(height=400):
         runs = loading.read_runs(project)
     candidates, left_out = ranking.candidates(runs.table), ranking.left_out(runs.table)
+    if runs.table.empty:
+        return page.nothing_yet(runs)
     if candidates.empty:
-        return page.empty_store(project) if runs.table.empty else page.no_complete_run(project, left_out)
+        page.no_complete_run(project, left_out)
+        return page.freshness(runs)
     top, names = st.container(), ranking.names_of(candidates)
     release = loading.read_release(project)
     default = release.run_id if release.run_id in names else ranking.chosen(runs.table)
-    run_id = pick_run(names, default, key="trade_off_run")
+    left, right = st.columns([3, 2])
+    with left:
+        run_id = pick_run(names, default, key="trade_off_run")
     run = candidates[candidates["run_id"] == run_id].iloc[0]
-    curves = [loading.curve(run_id, split) for split in contract.SPLITS]
-    config = loading.project_config(run_id, project)
-    if config is None or any(curve is None or curve.empty for curve in curves):
-        st.info(
-            f"This run lacks its project file or {contract.ARTIFACT_CURVE}, so its cut-offs cannot be priced; choose another."
-        )
-        return page.freshness(runs, left_out)
-    valid, test = (curve for curve in curves if curve is not None)
-    live = release.policy.decline_above if release.policy and release.run_id == run_id else None
-    _draw_run(run, valid, test, config, live, top)
+    with page.or_say_why():
+        desk = worth.open_desk(run, names[run_id], project, release)
+        if desk is None:
+            _say_what_is_missing()
+        else:
+            with right:
+                baseline = pick_baseline(desk)
+            _draw_desk(desk, baseline, top, candidates)
     return page.freshness(runs, left_out)
 
 
-def _draw_run(
-    run: pd.Series, valid: pd.DataFrame, test: pd.DataFrame, config: ProjectConfig, live: float | None, top: DeltaGenerator
-) -> None:
+def _say_what_is_missing() -> None:
+    what = f"its project file or {contract.ARTIFACT_CURVE}"
+    st.info(f"This run lacks {what}, so its cut-offs cannot be priced; choose another.")
+
+
+def _draw_desk(desk: worth.Desk, baseline: str, top: "st.delta_generator.DeltaGenerator", candidates: pd.DataFrame) -> None:
     picture = st.container()
-    with st.expander("What mistakes cost", icon=":material/payments:"):
-        costs = pick_costs(config.costs, config.project.currency, has_amounts=not valid["fn_amount"].isna().any())
-    if costs is None:
+    with st.expander("Costs, limits, reviewers and volume", icon=":material/payments:"):
+        given = pick_assumptions(desk, baseline)
+    if given is None:
         return
-    own = float(run["cutoff"]) if live is None else live
-    marks = marks_of(valid, costs, own, "the run's own" if live is None else "live")
+    with top, st.skeleton(height=120):
+        cuts = worth.price(desk, given)
+        answer = _answer(cuts)
     with top:
-        page.answer(_answer(str(run["run_id"]), valid, test, costs, marks[0].cutoff, config.project.currency))
+        page.answer(answer)
     with picture:
-        explore(Explored(str(run["run_id"]), valid, test, costs, tuple(marks), own, config.project.currency))
+        explore(cuts, answer.text)
+    parts(cuts, candidates)
 
 
-def _answer(
-    run_id: str, valid: pd.DataFrame, test: pd.DataFrame, costs: Costs, cheapest: float, currency: str
-) -> answers.Answer:
-    n_valid, n = (int(curve[list(contract.CELLS)].iloc[0].sum()) for curve in (valid, test))
-    against_all = loading.difference(run_id, cheapest, None, float("inf"), costs)
-    bounds = float("nan"), float("nan")
-    if against_all is not None:
-        row = against_all.loc[["cost"]].iloc[0]
-        bounds = -float(row["hi"]) * 1000 / n, -float(row["lo"]) * 1000 / n
-    saving = saving_at(test, costs, cheapest)
-    return answers.cut(cheapest, n_valid, flat_region(valid, costs), saving, n, bounds, currency)
+def _answer(cuts: worth.Cuts) -> Answer:
+    if isinstance(cuts.best, Clash):
+        return cut_answers.clash(cuts.best.limits)
+    desk, given = cuts.desk, cuts.given
+    here = worth.outcome(desk, given, cuts.first)
+    kept = worth.saved(desk, given, here)
+    return cut_answers.cut(
+        cut_answers.Cut(
+            cuts.first, desk.n_valid, desk.n, cuts.flat, cuts.band, (kept.per_1000, kept.lo, kept.hi), kept.per_year,
+            given.volume, given.baseline.name, desk.currency, cut_answers.said_limits(worth.plain_limits(given).stated),
+            (here.approval_rate, here.recall),
+        )
+    )  # fmt: skip
 
 
 page.header("Trade-offs", QUESTION)

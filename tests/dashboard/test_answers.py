@@ -1,13 +1,10 @@
 """The sentence at the top of each page says what the evidence carries, and no more."""
 
-import math
-
 import pandas as pd
 import pytest
 
 from dashboard import answers, ranking
 from pipeline import contract as c
-from pipeline.evaluation.cost import Saving
 from pipeline.registry.runs import COMPLETE, FAILED, FOREIGN, RUN_COLUMNS
 
 
@@ -92,14 +89,5 @@ def test_runs_that_are_not_ranked_are_counted_by_reason() -> None:
 
 
 def test_equal_names_are_told_apart_by_id() -> None:
-    names = ranking.names_of(table({"run_id": "aaaaaaaaaa", "candidate": "m"}, {"run_id": "bbbbbbbbbb", "candidate": "m"}))
+    names = ranking.names_of(table({"run_id": "aaaaaaaaaa", "name": "m"}, {"run_id": "bbbbbbbbbb", "name": "m"}))
     assert list(names.values()) == ["m (aaaaaaaa)", "m (bbbbbbbb)"]
-
-
-def test_a_cutoff_that_does_not_pay_is_not_recommended() -> None:
-    never = answers.cut(math.inf, 500, (0.9, math.inf), Saving(10, 10, 50), 100, (math.nan, math.nan), "EUR")
-    assert never.text.startswith("Approve everybody")
-    unsure = answers.cut(0.2, 500, (0.1, 0.3), Saving(8, 10, 50), 100, (-5.0, 45.0), "EUR")
-    assert "saves 20 EUR [−5, 45]" in unsure.text and not unsure.is_firm
-    loses = answers.cut(0.2, 500, (0.1, 0.3), Saving(12, 10, 50), 100, (-45.0, 5.0), "EUR")
-    assert "loses 20 EUR [−5, 45]" in loses.text and not loses.is_firm

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.charts import calibration, cost, curve, metrics, people
+from dashboard.charts import calibration, curve, metrics, people
 from dashboard.charts.style import wrapped
 from pipeline import contract as c
 from pipeline.evaluation.calibration import reliability_table
-from pipeline.evaluation.cost import CaseCosts, cost_curve
 from pipeline.evaluation.curve import confusion_at, pr_points, roc_points, threshold_curve
 from tests.dashboard.made_store import NASTY, scored
 
@@ -55,23 +54,6 @@ def test_dots_and_legend_say_how_many_of_each() -> None:
     assert sum(len(trace.x) for trace in figure.data) == 1000
     assert len({trace.marker.color for trace in figure.data}) == 4
     assert {trace.marker.symbol for trace in figure.data} == {"circle", "x"}, "colour is not the only sign"
-
-
-def test_marks_on_one_cutoff_share_a_line_and_infinite_ones_have_none() -> None:
-    points = pd.DataFrame({"cutoff": CURVE["cutoff"], "cost": cost_curve(CURVE, CaseCosts(5, 1))})
-    marks = [cost.Mark("cheapest", 0.2, "#000"), cost.Mark("own", 0.2, "#000"), cost.Mark("nobody", np.inf, "#000")]
-    figure = cost.cost_chart(points, (0.1, 0.3), marks, 0.2, "EUR", "Cheap <b>at</b> last")
-    assert "cheapest = own" in texts(figure)
-    assert "nobody" not in texts(figure)
-    assert figure.layout.title.text == "Cheap &lt;b&gt;at&lt;/b&gt; last"
-
-
-def test_a_long_cost_curve_is_thinned_and_keeps_its_cheapest_point() -> None:
-    points = pd.DataFrame({"cutoff": np.linspace(0, 1, 50_000), "cost": np.abs(np.linspace(0, 1, 50_000) - 0.12345)})
-    figure = cost.cost_chart(points, (0.1, 0.2), [], 0.5, "EUR", "t")
-    line = figure.data[0]
-    assert len(line.x) <= cost.MAX_POINTS + 1
-    assert min(line.y) == points["cost"].min()
 
 
 def test_the_run_on_an_equal_cost_line_costs_what_the_line_says() -> None:

@@ -1,0 +1,103 @@
+"""Two models: who changes sides when this one takes over from another, and what that is worth."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import loading, ranking
+from dashboard.charts.swap import EVERYBODY, swap_chart
+from dashboard.components.downloads import download
+from dashboard.labels import cutoff, label_of, money, number, percent, plain
+from dashboard.worth import Cuts
+from pipeline import contract
+from pipeline.evaluation.cost import cheapest_cutoff
+from pipeline.evaluation.curve import confusion_at, rates
+from pipeline.evaluation.swap import NET
+
+OWN, SAME = "each at its own best cut-off", "at the same approval rate"
+
+
+def swap_sides(cuts: Cuts, candidates: pd.DataFrame) -> None:
+    """Draw rival, comparison and segment pickers, the facing bars, and the numbers behind them."""
+    desk = cuts.desk
+    names = ranking.names_of(candidates)
+    others = candidates[(candidates["test_sha256"] == desk.run["test_sha256"]) & (candidates["run_id"] != desk.run_id)]
+    others = others.sort_values(contract.metric_key(contract.VALID, contract.COST), kind="stable")
+    if others.empty:
+        st.info("No other complete candidate was tested on the same applicants, so nobody can be said to change sides.")
+        return
+    left, middle, right = st.columns(3)
+    ids = sorted(others["run_id"], key=lambda run_id: run_id != desk.live_run)
+    rival = str(left.selectbox("Taking over from", ids, format_func=lambda r: names[r], key="rival", bind="query-params"))
+    how = str(middle.selectbox("Compared", [OWN, SAME], key="match", bind="query-params"))
+    found = _cutoffs(cuts, rival, how)
+    with st.spinner("Resampling"):
+        table = None if found is None else loading.swaps(rival, found[0], desk.run_id, found[1], cuts.given.costs)
+    if table is None or found is None:
+        st.info("The scored rows of one run, or their money, are missing, so people cannot be followed from one to the other.")
+        return
+    columns = [column for column in dict.fromkeys(table["column"]) if column]
+    by = right.selectbox("By", columns, key="swap_by", bind="query-params") if columns else ""
+    _draw(cuts, table[table["column"].isin(["", by])], plain(names[rival]), found, how)
+
+
+def _cutoffs(cuts: Cuts, rival: str, how: str) -> tuple[float, float] | None:
+    """The rival's cut-off and this run's. Best ones come from validation; holding an approval rate looks at no outcome."""
+    valid, test = (loading.curve(rival, split) for split in contract.SPLITS)
+    if valid is None or test is None:
+        return None
+    today = cheapest_cutoff(valid, cuts.given.costs)
+    if how == OWN:
+        return today, cheapest_cutoff(cuts.desk.valid, cuts.given.costs)
+    held = float(rates(confusion_at(test, today).to_frame().T).iloc[0]["approval_rate"])
+    new = loading.same_approval(cuts.desk.run_id, held)
+    return None if new is None else (today, new)
+
+
+def _draw(cuts: Cuts, table: pd.DataFrame, rival: str, found: tuple[float, float], how: str) -> None:
+    desk = cuts.desk
+    net = table[(table["group"] == "") & (table["set"] == NET)].iloc[0]
+    per_1000 = [1000 * float(net[name]) / desk.n for name in ("saving", "saving_lo", "saving_hi")]
+    verb, ends = ("saves", per_1000[1:]) if per_1000[0] >= 0 else ("loses", [-per_1000[2], -per_1000[1]])
+    bounds = f" [{money(ends[0])}, {money(ends[1])}]" if net["saving_lo"] == net["saving_lo"] else ""
+    swaps = table[table["set"] != NET]
+    st.markdown(
+        f"**Taking over from {rival} {verb} {money(abs(per_1000[0]), desk.currency)}{bounds} per 1,000 test applications**, "
+        f"{how}: {cutoff(found[0])} there, {cutoff(found[1])} here."
+    )
+    title = "Nobody changes sides" if not swaps["n"].sum() else _title(swaps[swaps["group"] == ""])
+    st.plotly_chart(swap_chart(swaps, title, desk.currency), key="swap", alt=f"Swap set as facing bars. {title}")
+    is_known = "" if table["inferred"].any() else " Every outcome here is known, so none is inferred."
+    st.caption(f"{label_of('swap_set').help} Bars name people and their default rate; inferred ones are hatched.{is_known}")
+    st.dataframe(_said(table, desk.currency, desk.n), hide_index=True, alt="The swap set in people, default rate and money")
+    download(table, "swap_set.csv", "swap")
+
+
+def _title(everybody: pd.DataFrame) -> str:
+    said = everybody.groupby("set")["n"].sum()
+    return f"{said.get('swap_in', 0):,.0f} newly approved, {said.get('swap_out', 0):,.0f} newly refused"
+
+
+def _said(table: pd.DataFrame, currency: str, n: int) -> pd.DataFrame:
+    names = {"swap_in": "newly approved", "swap_out": "newly refused", NET: "net"}
+    rows = [
+        {
+            "Segment": row["group"] or EVERYBODY,
+            "Who": names[row["set"]] + (" (inferred)" if row["inferred"] and row["set"] != NET else ""),
+            "People": number(float(row["n"]), 0),
+            "Default rate": _bounds(row, "default_rate", percent),
+            f"Expected loss per 1,000 ({currency})": money(1000 * float(row["expected_loss"]) / n),
+            f"Keeps per 1,000 ({currency})": _bounds(row, "saving", lambda value: money(1000 * value / n)),
+        }
+        for row in table.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _bounds(row: Mapping[Hashable, Any], name: str, say: Callable[[float], str]) -> str:
+    value, lo, hi = (float(str(row[f"{name}{end}"])) for end in ("", "_lo", "_hi"))
+    if value != value:
+        return "–"
+    return f"{say(value)} [{say(lo)}, {say(hi)}]" if lo == lo else say(value)
