@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import contract
 from pipeline.console import DONE, NO, progress_bar, say, show_json, show_line, show_table, stop
-from pipeline.project import ProjectError
+from pipeline.project import ProjectError, open_project
 from pipeline.settings import load_settings, quiet_mlflow
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def simulate(out: Path | None, rows: int | None, seed: int | None, without: list
 
 def check(name: str, data: Path | None, as_json: bool) -> int:
     """Check a data file against its project."""
-    from pipeline.training.job import check_data, open_project, read_data
+    from pipeline.training.job import check_data, read_data
 
     project = open_project(name)
     frame, source, notes = read_data(project, data)
@@ -111,7 +111,7 @@ def show_check(report: "CheckReport", source: str, as_json: bool) -> None:
 
 def train(name: str, data: Path | None, jobs: int, as_json: bool) -> int:
     """Train every candidate of a project."""
-    from pipeline.training.job import CheckFailed, open_project
+    from pipeline.training.job import CheckFailed
     from pipeline.training.job import train as run_job
 
     if jobs == 0:
@@ -170,12 +170,11 @@ def chosen_or(project: str, run_id: str | None) -> str:
 def gate(name: str, run_id: str | None, as_json: bool) -> int:
     """Judge a run by its project's gate and file the result with it."""
     from pipeline.registry.gate_evidence import gate_run
-    from pipeline.training.job import open_project
 
-    project = open_project(name).config.name
-    run_id = chosen_or(project, run_id)
+    config = open_project(name).config
+    run_id = chosen_or(config.name, run_id)
     with open_engine() as engine:
-        result = gate_run(load_settings(), engine, run_id)
+        result = gate_run(load_settings(), engine, run_id, config)
     show_gate(result, run_id, as_json)
     return DONE if result.passed else NO
 
@@ -199,7 +198,6 @@ def propose(
 ) -> dict[str, Any]:
     """Register a gated run, write its policy and propose both; returns what was written."""
     from pipeline.registry.proposals import own_choice, propose_policy
-    from pipeline.training.job import open_project
 
     config = open_project(name).config
     run_id = chosen_or(config.name, run_id)
@@ -224,7 +222,6 @@ def decide(step: str, proposal: int, actor: str, reason: str) -> dict[str, Any]:
 def rollback(name: str, actor: str, reason: str) -> dict[str, Any]:
     """Go back to what was live before."""
     from pipeline.registry import releases
-    from pipeline.training.job import open_project
 
     with open_engine() as engine:
         entry = releases.rollback(engine, open_project(name).config.name, actor=actor, reason=reason)
@@ -234,7 +231,6 @@ def rollback(name: str, actor: str, reason: str) -> dict[str, Any]:
 def history(name: str, as_json: bool, *, verify: bool) -> int:
     """Print a project's ledger, and with `verify` whether its chain is unbroken and MLflow's alias agrees."""
     from pipeline.registry import ledger, releases
-    from pipeline.training.job import open_project
 
     project = open_project(name).config.name
     with open_engine() as engine:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import commands
 from pipeline.console import DONE, NO, WRONG, progress_bar, say
+from pipeline.project import open_project
 from pipeline.settings import load_settings
 
 PROJECT = "simulated"
@@ -57,7 +58,7 @@ def bring_live() -> int:
 
 
 def _train() -> str:
-    from pipeline.training.job import open_project, train
+    from pipeline.training.job import train
 
     say("Simulating 24 months of personal loans")
     with progress_bar("Fitting") as move:

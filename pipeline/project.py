@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import product
@@ -27,6 +28,16 @@ Scalar = bool | int | float | str
 
 class ProjectError(ValueError):
     """A project file that cannot be used; the message names the key, the value and what would be right."""
+
+
+def _require_metric(key: str, name: str) -> None:
+    if name not in METRICS:
+        raise ValueError(f"{key}: {name!r} is no metric{_nearest(name, METRICS)}; choose among {', '.join(METRICS)}")
+
+
+def _nearest(wrong: str, right: Sequence[str]) -> str:
+    close = difflib.get_close_matches(wrong, right, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class _Section(BaseModel):
@@ -196,11 +207,19 @@ class Preprocess(_Section):
     caps: Literal["iqr", "quantile", "none"] = "quantile"
     cap_iqr_factor: Annotated[float, Field(gt=0)] = 1.5
     cap_quantiles: tuple[Share, Share] = (0.005, 0.995)
+    """Lower and upper; columns are clipped to them."""
     cap_ratios: bool = True
     """Whether ratios are capped too; raw numbers always are, unless caps = "none"."""
     impute: Literal["median", "none"] = "median"
     missing_indicators: bool = True
     min_category_share: Share = 0.005
+
+    @field_validator("cap_quantiles")
+    @classmethod
+    def _quantiles_in_order(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if ends[0] >= ends[1]:
+            raise ValueError(f"the lower quantile {ends[0]:g} is not below the upper one {ends[1]:g}; write [lower, upper]")
+        return ends
 
 
 class Calibration(_Section):
@@ -255,6 +274,14 @@ class Gates(_Section):
     calibration_tolerance: Annotated[float, Field(ge=0)] = 0.02
     """Allowed ECE above the noise floor of a perfect model with these PDs."""
     max_latency_ms: Annotated[float, Field(gt=0)] = 100.0
+
+    @model_validator(mode="after")
+    def _metrics_exist(self) -> Self:
+        for key, name in [("champion_metric", self.champion_metric), ("segment_metric", self.segment_metric)]:
+            _require_metric(key, name)
+        for name in self.floors:
+            _require_metric("floors", name)
+        return self
 
 
 class Monitoring(_Section):
@@ -347,6 +374,21 @@ class ProjectConfig(_Section):
         return self
 
 
+@dataclass(frozen=True)
+class Project:
+    """A project as read: its TOML text (logged as it stands), where it came from, and the parsed config."""
+
+    config: ProjectConfig
+    text: str
+    path: Path
+
+
+def open_project(name_or_path: str) -> Project:
+    """Read a project by built-in name or path, with its text and place. Raises ProjectError."""
+    text = read_project_text(name_or_path)
+    return Project(parse_project(text, name_or_path), text, project_path(name_or_path))
+
+
 def load_project(name_or_path: str | Path) -> ProjectConfig:
     """Read a built-in project by name, or any TOML file by its path. Raises ProjectError in plain words."""
     return parse_project(read_project_text(name_or_path), str(name_or_path))
@@ -428,11 +470,6 @@ def _section_of(annotation: Any) -> Any:
         if found is not None:
             return found
     return None
-
-
-def _nearest(wrong: str, right: Sequence[str]) -> str:
-    close = difflib.get_close_matches(wrong, right, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _refuse_doubles(names: Sequence[str]) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pipeline.project import Project
     from pipeline.settings import Settings
-    from pipeline.training.job import Project
 
 SMALL_MODELS = """
 [models.prior]
@@ -74,7 +74,7 @@ class Trained:
 
     @property
     def project(self) -> "Project":
-        from pipeline.training.job import open_project
+        from pipeline.project import open_project
 
         return open_project(str(self.toml))
 
@@ -123,7 +123,8 @@ def trained_once(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Tr
     from dataclasses import asdict
 
     from pipeline.data.simulate import BookSpec, simulate_book
-    from pipeline.training.job import open_project, train
+    from pipeline.project import open_project
+    from pipeline.training.job import train
     from tests.store.fixtures import once_per_session
 
     def build(folder: Path) -> None:

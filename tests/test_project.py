@@ -189,3 +189,18 @@ def test_a_project_is_frozen_and_identified_by_its_text() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         config.project = config.project  # type: ignore[misc]
     assert project_sha256(SMALL) == project_sha256(SMALL) != project_sha256(SMALL + "\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("floors = { roc_auc", "floors = { roc_auk", "did you mean 'roc_auc'"),
+        ("champion_tolerance", 'champion_metric = "gin"\nchampion_tolerance', "did you mean 'gini'"),
+        ("cap_quantiles = [0.001, 0.999]", "cap_quantiles = [0.999, 0.001]", "write \\[lower, upper\\]"),
+    ],
+)
+def test_a_gate_or_cap_that_means_nothing_is_refused_when_it_is_read(old: str, new: str, named: str) -> None:
+    text = read_project_text("taiwan")
+    assert old in text
+    with pytest.raises(ProjectError, match=named):
+        parse_project(text.replace(old, new, 1))

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from pipeline import contract
 from pipeline.data.snapshot import read_snapshot
 from pipeline.data.split import split_rows
-from pipeline.project import parse_project
+from pipeline.project import ProjectConfig, parse_project
 from pipeline.registry import ledger, versions
 from pipeline.registry.gates import Champion, Evidence, GateResult, judge
 from pipeline.registry.runs import ArtifactMissing, RunDetail, read_artifact_bytes, read_artifact_table, read_run, read_text
@@ -24,18 +24,23 @@ class GateError(ValueError):
     """A run that cannot be judged at all; the message says what to do."""
 
 
-def gate_run(settings: Settings, engine: Engine, run_id: str) -> GateResult:
-    """Judge a run by the gate of the project TOML it was trained with, and file the result as its gates.json.
+def gate_run(settings: Settings, engine: Engine, run_id: str, config: ProjectConfig | None = None) -> GateResult:
+    """Judge a run and file the result as its gates.json.
 
-    Raises GateError when the run is not there or holds no project, TrackingUnavailable when nobody answers.
+    Rules are those of `config`, the project as it stands today, so that a floor raised since training counts; without it
+    those of the project TOML the run was trained with. Raises GateError when the run is not there, holds no project or
+    belongs to another one, TrackingUnavailable when nobody answers.
     """
     try:
         run = read_run(run_id, settings)
         text = read_text(run_id, contract.ARTIFACT_PROJECT, settings)
     except LookupError as exc:
         raise GateError(f"run {run_id!r} cannot be judged: {exc}") from exc
-    config = parse_project(text, f"run {run_id}")
-    result = judge(config, read_evidence(settings, engine, run, config.name))
+    own = parse_project(text, f"run {run_id}")
+    rules = config or own
+    if rules.name != own.name:
+        raise GateError(f"run {run_id!r} belongs to project {own.name!r}, not to {rules.name!r}; name that one")
+    result = judge(rules, read_evidence(settings, engine, run, own.name))
     file_text(settings, run_id, contract.ARTIFACT_GATES, result.to_json())
     return result
 

@@ -95,7 +95,7 @@ def _floors(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
     if not config.gates.floors:
         yield Rule("floors", False, "none declared", "at least one floor under [gates] floors", None)
     for metric, floor in config.gates.floors.items():
-        name, rises = f"floor {metric}", HIGHER_IS_BETTER.get(metric, True)
+        name, rises = f"floor {metric}", HIGHER_IS_BETTER[metric]
         # Of a metric where less is better, such as brier, the limit is a ceiling on the interval's upper end.
         side, bound, sign = ("lower", "lo", ">=") if rises else ("upper", "hi", "<=")
         value, worst = (evidence.metrics.get(contract.metric_key(contract.TEST, metric, b)) for b in ("", bound))
@@ -117,7 +117,7 @@ def _champion(config: ProjectConfig, evidence: Evidence) -> Iterator[Rule]:
         yield Rule(name, True, "there is no champion yet", needed, None)
         return
     rows = _test_rows(evidence.holdout)
-    if rows is None or metric not in contract.METRICS or len(rows) != len(evidence.champion.pd):
+    if rows is None or len(rows) != len(evidence.champion.pd):
         yield _missing(name, f"{metric} of both on the same holdout rows", needed)
         return
     table = paired_difference(

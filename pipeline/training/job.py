@@ -18,7 +18,7 @@ from pipeline.data.snapshot import Snapshot, latest_snapshot, read_snapshot, wri
 from pipeline.data.split import Split, rows_sha256, split_rows
 from pipeline.evaluation.metrics import HIGHER_IS_BETTER
 from pipeline.evaluation.reference import reference_profile
-from pipeline.project import ProjectConfig, parse_project, project_path, project_sha256, read_project_text
+from pipeline.project import Project, ProjectConfig, project_sha256
 from pipeline.settings import Settings
 from pipeline.training.bakeoff import Failed, Fitted, Progress, run_bakeoff
 from pipeline.training.features import raw_columns
@@ -37,15 +37,6 @@ class CheckFailed(DataError):  # noqa: N818  # an answer of the check, not a fau
     def __init__(self, report: CheckReport) -> None:
         super().__init__("the data check failed; nothing was trained")
         self.report = report
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project as read: its TOML text (logged as it stands), where it came from, and the parsed config."""
-
-    config: ProjectConfig
-    text: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -74,12 +65,6 @@ class Bakeoff:
     """Validation metric that named the winner."""
 
 
-def open_project(name_or_path: str) -> Project:
-    """Read a project by built-in name or path. Raises ProjectError."""
-    text = read_project_text(name_or_path)
-    return Project(parse_project(text, name_or_path), text, project_path(name_or_path))
-
-
 def read_data(project: Project, data: Path | None) -> tuple[pd.DataFrame, Path | str, tuple[str, ...]]:
     """Return the raw rows, where they came from, and notes of the reader.
 
@@ -104,9 +89,13 @@ def check_data(project: Project, settings: Settings, frame: pd.DataFrame) -> Che
     return check_table(frame, project.config, previous=previous)
 
 
-def take_snapshot(project: Project, settings: Settings, data: Path | None) -> tuple[Snapshot, pd.DataFrame, CheckReport]:
+def take_snapshot(
+    project: Project, settings: Settings, data: Path | None, say: Say = lambda _: None
+) -> tuple[Snapshot, pd.DataFrame, CheckReport]:
     """Read, check, clean and keep the rows. Raises CheckFailed (with the table) or DataError."""
-    frame, source, _ = read_data(project, data)
+    frame, source, notes = read_data(project, data)
+    for note in notes:
+        say(note)
     report = check_data(project, settings, frame)
     if not report.passed:
         raise CheckFailed(report)
@@ -145,7 +134,7 @@ def _train(
 ) -> Bakeoff:
     config = project.config
     say("Reading and checking the data")
-    snapshot, frame, check = take_snapshot(project, settings, data)
+    snapshot, frame, check = take_snapshot(project, settings, data, say)
     split = split_rows(frame, config)
     say(f"Development {len(split.dev):,} rows, test {len(split.test):,} rows")
     if not settings.is_local_tracking:

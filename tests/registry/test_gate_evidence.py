@@ -12,13 +12,14 @@ from pipeline import commands
 from pipeline import contract as c
 from pipeline.data.snapshot import read_snapshot
 from pipeline.data.split import split_rows
+from pipeline.project import load_project, open_project
 from pipeline.registry import versions
 from pipeline.registry.gate_evidence import GateError, gate_run, read_evidence
 from pipeline.registry.gates import GateResult
 from pipeline.registry.runs import read_artifact_bytes, read_artifact_table, read_run, read_text
 from pipeline.registry.versions import VersionError
 from pipeline.store.engine import open_store
-from pipeline.training.job import open_project, train
+from pipeline.training.job import train
 from pipeline.training.persistence import load_model
 from pipeline.training.tracking import open_client
 from tests.conftest import LOGISTIC_ONLY, Trained, settings_of
@@ -171,3 +172,16 @@ def test_somebody_elses_run_cannot_be_judged_and_the_reason_is_told(trained: Tra
     run_id = log_evaluation([0, 1] * 50, np.linspace(0.1, 0.9, 100), cutoff=0.5, project="small")
     with pytest.raises(GateError, match=r"has no project\.toml"):
         gate_run(trained.settings, engine, run_id)
+
+
+def test_todays_rules_judge_a_run_trained_under_older_ones(trained: Trained, engine: Engine) -> None:
+    run_id = trained.run_id("forest")
+    config = trained.project.config
+    stricter = config.model_copy(update={"gates": config.gates.model_copy(update={"floors": {"roc_auc": 0.999}})})
+    assert "floor roc_auc" not in failing(gate_run(trained.settings, engine, run_id, config))
+    assert "floor roc_auc" in failing(gate_run(trained.settings, engine, run_id, stricter))
+
+
+def test_a_run_of_another_project_is_refused_by_name(trained: Trained, engine: Engine) -> None:
+    with pytest.raises(GateError, match="belongs to project"):
+        gate_run(trained.settings, engine, trained.run_id("forest"), load_project("taiwan"))
