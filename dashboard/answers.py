@@ -46,7 +46,7 @@ def ship(
     """
     start = f"{'Keep' if name == champion else 'Ship'} {name}: {headline(run)}."
     rival_said = f"the live model, {rival}" if rival == champion else f"the next best, {rival}"
-    chosen = f"Best of {n_candidates} on validation by {label_of(by).text}; reported on test, where nothing was chosen."
+    chosen = f"Best of {n_candidates:,} on validation by {label_of(by).text}; reported on test, where nothing was chosen."
     if not rival:
         return Answer(start, "It is the only complete candidate here: train more to know whether it is good.", is_firm=False)
     if difference is None:

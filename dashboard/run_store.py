@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 FIRST_SECONDS: Final = 6.0
 """So long a page waits for the very first sync; then it shows what has come in and says that more is coming."""
+FIRST_PAGE_SECONDS: Final = 4.0
 AGAIN_SECONDS: Final = 30.0
 IMMUTABLE: Final = frozenset(
     {contract.ARTIFACT_CURVE, contract.ARTIFACT_HOLDOUT, contract.ARTIFACT_REFERENCE, contract.ARTIFACT_SEGMENTS,
@@ -38,10 +39,19 @@ class RunStore:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.index = Index(settings)
-        self.index.start_background()
         self._seen = settings.home / "index" / f"{store_key(settings.tracking_uri)}.seen"
+        self._start_background()
         self._failed_at, self._reason = float("-inf"), ""
         self._names: tuple[float, tuple[str, ...]] | None = None
+
+    def _start_background(self) -> None:
+        """Look for news at once where nothing is known; else only after the first page, for importing MLflow is work."""
+        if not self._remembered_names():
+            self.index.start_background()
+            return
+        later = threading.Timer(FIRST_PAGE_SECONDS, self.index.start_background)
+        later.daemon = True
+        later.start()
 
     @property
     def trouble(self) -> str:
@@ -71,7 +81,7 @@ class RunStore:
         """Names of products with runs, as last seen; asked for again behind the page. Raises TrackingUnavailable."""
         if self._names is None:
             seen = self._remembered_names()
-            self._names = (float("-inf"), seen) if seen else (time.monotonic(), self._ask_names())
+            self._names = (time.monotonic(), seen or self._ask_names())
         at, names = self._names
         if time.monotonic() - at > AGAIN_SECONDS:
             self._names = (time.monotonic(), names)

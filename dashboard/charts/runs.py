@@ -25,7 +25,12 @@ def parallel_chart(params: DataFrame, metric: "Series[float]", label: str, title
     figure = base_figure(title, "", "", 400)
     axes = [_axis(name, params[name]) for name in varying(params)[:MOST_AXES]]
     axes.append(
-        {"label": literal(label), "values": metric, "range": [metric.min(), metric.max()], "tickformat": "~s"}
+        {
+            "label": literal(label),
+            "values": metric,
+            "range": [metric.min(), metric.max()],
+            "tickformat": "~s" if len(metric) and metric.abs().max() > 1000 else ".3f",
+        }
         if len(metric)
         else {}
     )

@@ -1,15 +1,15 @@
 """One run in depth: its numbers, its curves, where it is weak, what it is made of, and how to make it again."""
 
-import re
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import loading
-from dashboard.charts import calibration, curve, metrics
+from dashboard.charts import calibration, curve
 from dashboard.components import page
 from dashboard.components.downloads import download
+from dashboard.components.groups import importance, missing, segments
 from dashboard.components.lineage import lineage, model_card, parameters
 from dashboard.labels import METRICS, label_of, number, percent, with_interval
 from pipeline import contract
@@ -17,14 +17,13 @@ from pipeline.evaluation.calibration import reliability_table
 from pipeline.evaluation.curve import confusion_at, pr_points, rates, roc_points
 
 POINTS = 400
-_GROUP_PREFIX = rf"^(?:{re.escape(contract.SEGMENT_PREFIX)}|{re.escape(contract.PROTECTED_PREFIX)})"
 
 
 def run_detail(run: pd.Series, champion: str) -> None:
     """Draw the tabs of one complete candidate, only the open one; champion: id of the live run, for what changed since."""
     parts: Mapping[str, Callable[[pd.Series], None]] = {
-        "Numbers": _numbers, "Curves": _curves, "Calibration": _calibration, "Segments": _segments,
-        "Importance": _importance, "Parameters": parameters, "Lineage": lambda run: lineage(run, champion),
+        "Numbers": _numbers, "Curves": _curves, "Calibration": _calibration, "Segments": segments,
+        "Importance": importance, "Parameters": parameters, "Lineage": lambda run: lineage(run, champion),
         "Model card": model_card,
     }  # fmt: skip
     for tab, draw in zip(st.tabs(list(parts), key="detail", bind="query-params"), parts.values(), strict=True):
@@ -60,7 +59,7 @@ def metrics_table(run: pd.Series) -> pd.DataFrame:
 def _curves(run: pd.Series) -> None:
     table = loading.curve(run["run_id"], contract.TEST)
     if table is None:
-        return _missing(contract.ARTIFACT_CURVE)
+        return missing(contract.ARTIFACT_CURVE)
     here = rates(confusion_at(table, run["cutoff"]).to_frame().T).iloc[0]
     n, defaults = (int(table[list(cells)].iloc[0].sum()) for cells in (contract.CELLS, ("tp", "fn")))
     left, right = st.columns(2)
@@ -77,47 +76,10 @@ def _curves(run: pd.Series) -> None:
 def _calibration(run: pd.Series) -> None:
     rows = loading.holdout(run["run_id"], contract.TEST)
     if rows is None:
-        return _missing(contract.ARTIFACT_HOLDOUT)
+        return missing(contract.ARTIFACT_HOLDOUT)
     table = reliability_table(rows[contract.HOLDOUT_Y], rows[contract.HOLDOUT_PD], 10)
     st.plotly_chart(
         calibration.reliability_chart(table), key="calibration", alt="Observed default rate against predicted PD on test"
     )
     st.caption(f"{len(rows):,} test applicants in groups of equal size by PD; bars are 95 % Wilson intervals.")
     return download(table, "calibration.csv", "calibration")
-
-
-def _segments(run: pd.Series) -> None:
-    table = loading.optional_table(run["run_id"], contract.ARTIFACT_SEGMENTS)
-    if table is None or table.empty:
-        return _missing(contract.ARTIFACT_SEGMENTS)
-    table = table.assign(column=table["column"].str.replace(_GROUP_PREFIX, "", regex=True))
-    known = sorted((m for m in METRICS if m in set(table["metric"])), key=lambda m: m != "roc_auc")
-    metric = st.selectbox("Metric", known, format_func=lambda m: METRICS[m].text, key="segment_metric", bind="query-params")
-    shown = table[(table["split"] == contract.TEST) & (table["metric"] == metric)]
-    overall = run[contract.metric_key(contract.TEST, metric)]
-    better = METRICS[metric].direction
-    worse = shown[(shown["hi"] < overall) if better > 0 else (shown["lo"] > overall)]
-    title = f"{len(worse)} of {shown['value'].notna().sum()} groups are surely worse than the whole ({number(overall)})"
-    st.plotly_chart(metrics.segment_chart(shown, METRICS[metric].text, overall, title), key="segments", alt=title)
-    withheld = shown[shown["value"].isna()]
-    if len(withheld):
-        names = ", ".join(
-            f"{c} {g} (n = {n})" for c, g, n in zip(withheld["column"], withheld["group"], withheld["n"], strict=True)
-        )
-        st.text(f"Too few to judge: {names}")
-    return download(shown, "segments.csv", "segments")
-
-
-def _importance(run: pd.Series) -> None:
-    table = loading.optional_table(run["run_id"], contract.ARTIFACT_IMPORTANCE)
-    if table is None or table.empty:
-        return _missing(contract.ARTIFACT_IMPORTANCE)
-    named = table.rename(columns={"column": "feature"})
-    top = named.sort_values("importance", ascending=False)["feature"].iloc[0]
-    chart = metrics.importance_chart(named, f"{top} matters most to this model")
-    st.plotly_chart(chart, key="importance", alt=f"Importance of features; {top} first")
-    return download(named, "importance.csv", "importance")
-
-
-def _missing(path: str) -> None:
-    st.info(f"This run has no `{path}`; train it again to have it.", icon=":material/info:")

@@ -20,6 +20,8 @@ from dashboard.worth import project_costs
 from pipeline.project import ProjectConfig
 
 QUESTION = "Which run should we ship, and is it really better?"
+MOST_LISTED = 200
+"""A longer list is no choice; any other run opens by its link, or when filters bring it up."""
 
 
 def draw(project: str) -> None:
@@ -93,7 +95,9 @@ def _in_depth(board: Board, champion: str) -> None:
         return
     default = str(best["run_id"] if best is not None else complete["run_id"].iloc[0])
     st.markdown("#### One run in depth", anchors=False)
-    run_id = pick_run({r: board.names[r] for r in complete["run_id"]}, default, key="run_in_depth")
+    linked = complete["run_id"][complete["run_id"].isin(st.query_params.get_all("run"))]
+    listed = [*complete["run_id"].head(MOST_LISTED), default, *linked]
+    run_id = pick_run({r: board.names[r] for r in dict.fromkeys(listed)}, default, key="run_in_depth")
     run_detail(complete[complete["run_id"] == run_id].iloc[0], champion)
     st.page_link("views/trade_offs.py", label="Set its cut-off", icon=":material/balance:", query_params={"run": run_id})
 

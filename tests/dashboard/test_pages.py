@@ -167,7 +167,7 @@ def test_the_champion_is_pinned_and_the_answer_measures_against_it(released: Sto
 
 
 def test_a_link_opens_the_run_it_names(filled_home: Store) -> None:
-    app = open_page(PAGES[1])
+    app = open_page(PAGES[1], detail="Lineage")
     app.query_params["run"] = filled_home.close
     app.run()
     assert app.selectbox(key="run_in_depth").value == filled_home.close

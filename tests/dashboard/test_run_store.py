@@ -27,7 +27,7 @@ def test_an_artifact_is_asked_for_once_and_then_read_from_its_copy(filled_home: 
     store.settings = replace(store.settings, tracking_uri="http://127.0.0.1:1")
     assert store.table(filled_home.best, c.ARTIFACT_CURVE).equals(table)
     with pytest.raises(TrackingUnavailable):
-        store.table(filled_home.close, c.ARTIFACT_IMPORTANCE)
+        store.table(filled_home.close, c.ARTIFACT_REFERENCE)
 
 
 def test_what_may_be_written_again_is_never_read_from_a_copy(filled_home: Store) -> None:
