@@ -1,7 +1,7 @@
 """What the index asks of MLflow: only what is new or not at its end, and a slow walk over the rest.
 
 MLflow keeps no time of change for tags, metrics and names, and does not tell which runs were deleted. So a sweep reads
-every run from the newest to the oldest, in pages that each take about a second, compares digests, and asks by id for those
+every run from the newest to the oldest, in pages that each take a second or two, compares digests, and asks by id for those
 that it did not meet. Its position is kept, so that it may stop after any page and go on in another process.
 """
 
@@ -21,7 +21,7 @@ Progress = Callable[[int, float], None]
 
 SMALLEST_PAGE: Final = 100
 LARGEST_PAGE: Final = 5000
-PAGE_SECONDS: Final = 1.0
+PAGE_SECONDS: Final = 1.5
 """Pages grow until they take so long: far below the deadline, so that only a store in trouble misses it."""
 IDS_PER_QUESTION: Final = 100
 MOST_UNFINISHED: Final = 500
