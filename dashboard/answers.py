@@ -55,13 +55,14 @@ def ship(
     row = difference.loc[[metric]].iloc[0]
     better, worse = _sides(row, label_of(by).direction)
     gap = _gap(row, by, currency)
-    sure = f"probability of being better {number(float(row['prob_a_better']), 2)}"
+    of_rival = _gap(_seen_from_b(row), by, currency)
+    sure = f"probability that {name} is better {number(float(row['prob_a_better']), 2)}"
     if better:
         return Answer(f"{start} Better than {rival_said}: {gap}.", f"{chosen} On the same test rows: {sure}.")
     if worse:
-        text = f"Do not ship on this evidence: validation prefers {name}, but on test {rival} is better: {gap}."
+        text = f"Do not ship on this evidence: validation prefers {name}, but on test {rival} is better: {of_rival}."
         return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
-    text = f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {gap}."
+    text = f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {of_rival}."
     return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
 
 
@@ -94,7 +95,7 @@ def why_not(near: pd.DataFrame, paired: pd.DataFrame, names: Mapping[str, str], 
 
 
 def _groups(rows: pd.DataFrame, names: Mapping[str, str], by: str, currency: str) -> list[str]:
-    words = ("clearly worse", "not distinguishable", "clearly better on test, which chose nothing")
+    words = ("clearly worse", "not distinguishable", "clearly better on test (which chose nothing)")
     groups: dict[str, list[str]] = {word: [] for word in words}
     for _, row in rows.iterrows():
         better, worse = _sides(row, label_of(by).direction)
@@ -179,6 +180,13 @@ def _sides(row: pd.Series, direction: int) -> tuple[bool, bool]:
     return low > 0, high < 0
 
 
+def _seen_from_b(row: pd.Series) -> pd.Series:
+    """A difference a - b as b - a."""
+    turned = row.copy()
+    turned[["difference", "lo", "hi"]] = -row[["difference", "hi", "lo"]].to_numpy()
+    return turned
+
+
 def _gap(row: pd.Series, by: str, currency: str) -> str:
     gap, lo, hi = (float(row[key]) for key in ("difference", "lo", "hi"))
     if by != contract.COST:
@@ -186,7 +194,7 @@ def _gap(row: pd.Series, by: str, currency: str) -> str:
     per_1000 = 1000 / float(row["n"])
     word = "less" if gap <= 0 else "more"
     ends = sorted((-lo * per_1000, -hi * per_1000)) if gap <= 0 else sorted((lo * per_1000, hi * per_1000))
-    return f"{money(abs(gap) * per_1000, currency)} {word} per 1,000 applications [{money(ends[0])}, {money(ends[1])}]"
+    return f"costs {money(abs(gap) * per_1000, currency)} {word} per 1,000 applications [{money(ends[0])}, {money(ends[1])}]"
 
 
 def _on_test(run: pd.Series, metric: str) -> str:

@@ -103,7 +103,7 @@ def cells_chart(lines: Sequence[Line], people: Sequence[DataFrame], title: str) 
         "itemdoubleclick": False,
         "traceorder": "normal",
     }
-    figure.update_layout(barmode="stack", showlegend=True, legend=legend, margin={"t": 112}, bargap=0.35)
+    figure.update_layout(title_y=0.94, barmode="stack", showlegend=True, legend=legend, margin={"t": 112}, bargap=0.35)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(range=[0, 1000])
     return figure

@@ -33,11 +33,26 @@ def difference(gap: float, lo: float, hi: float) -> pd.DataFrame:
     ("by", "gap", "said", "is_firm"),
     [
         ("f1", (0.03, 0.01, 0.05), "Better than the next best, b: F1 +0.030 [+0.010, +0.050]", True),
-        ("f1", (0.003, -0.01, 0.016), "b, is not distinguishable: F1 +0.003 [−0.010, +0.016]", False),
+        ("f1", (0.003, -0.01, 0.016), "b, is not distinguishable: F1 −0.003 [−0.016, +0.010]", False),
         ("f1", (-0.03, -0.05, -0.01), "Do not ship on this evidence", False),
-        (c.COST, (-4120.0, -5000.0, -3000.0), "4,120 EUR less per 1,000 applications [3,000, 5,000]", True),
-        (c.COST, (4120.0, 3000.0, 5000.0), "on test b is better: 4,120 EUR more", False),
-        (c.COST, (-40.0, -500.0, 420.0), "not distinguishable: 40 EUR less per 1,000 applications [−420, 500]", False),
+        (
+            c.COST,
+            (-4120.0, -5000.0, -3000.0),
+            "Better than the next best, b: costs 4,120 EUR less per 1,000 applications [3,000, 5,000]",
+            True,
+        ),
+        (
+            c.COST,
+            (4120.0, 3000.0, 5000.0),
+            "on test b is better: costs 4,120 EUR less per 1,000 applications [3,000, 5,000]",
+            False,
+        ),
+        (
+            c.COST,
+            (-40.0, -500.0, 420.0),
+            "b, is not distinguishable: costs 40 EUR more per 1,000 applications [−420, 500]",
+            False,
+        ),
     ],
 )
 def test_a_difference_is_told_with_its_interval_in_the_right_direction(
@@ -91,3 +106,29 @@ def test_runs_that_are_not_ranked_are_counted_by_reason() -> None:
 def test_equal_names_are_told_apart_by_id() -> None:
     names = ranking.names_of(table({"run_id": "aaaaaaaaaa", "name": "m"}, {"run_id": "bbbbbbbbbb", "name": "m"}))
     assert list(names.values()) == ["m (aaaaaaaa)", "m (bbbbbbbb)"]
+
+
+def test_the_paragraph_sorts_the_others_by_what_the_intervals_carry_and_copies_its_numbers() -> None:
+    rows = [("b", 0.03, 0.01, 0.05), ("c", -0.01, -0.03, 0.01), ("d", -0.2, -0.3, -0.1)]
+    paired = pd.DataFrame(
+        [{"run_id": r, "metric": "f1", "difference": d, "lo": lo, "hi": hi, "prob": 0.5, "n": 1200} for r, d, lo, hi in rows]
+    )
+    near = table(*({"run_id": r, "valid_f1": v} for r, v in (("a", 0.5), ("b", 0.48), ("c", 0.47), ("d", 0.2), ("e", 0.1))))
+    near["latency_ms"] = [9.0, 8.0, 2.0, 1.0, 1.0]
+    said = answers.why_not(near, paired, dict(zip("abcde", "ABCDE", strict=True)), "f1", 3, "EUR")
+    assert "**A** leads on validation: F1 0.500, the next, B, has 0.480." in said
+    assert "clearly worse is D (F1 −0.200 [−0.300, −0.100])" in said
+    assert "not distinguishable is C (F1 −0.010 [−0.030, +0.010])" in said
+    assert "clearly better on test (which chose nothing) is B (F1 +0.030 [+0.010, +0.050])" in said
+    assert "at least twice as fast: C in 2.0 ms (leader 9.0 ms)" in said, "what is clearly worse is not praised for its speed"
+    assert "for want of scored rows: E." in said and "3 further candidates" in said
+
+
+def test_an_answer_says_what_filters_and_other_rows_leave_out() -> None:
+    found = answers.limited(answers.Answer("t", "d."), 2, pd.DataFrame({"test_sha256": ["f" * 64]}))
+    assert found.detail == (
+        "d. Among the runs that match 2 filters. The live model was tested on other rows (ffffffff), so it is not ranked among "
+        "these."
+    )
+    assert answers.limited(answers.Answer("t", "d."), 0, pd.DataFrame()).detail == "d."
+    assert not answers.nothing_to_rank(3).is_firm
