@@ -62,7 +62,8 @@ def cut(found: Cut) -> Answer:
 def _freedom(found: Cut) -> str:
     band = ""
     if found.band is not None and math.isfinite(found.band[0]):
-        band = f"; in 95 % of resamples it lies between {percent(found.band[0])} and {said_cutoff(found.band[1])}"
+        which = "without them the cheapest" if found.limits else "it"
+        band = f"; in 95 % of resamples {which} lies between {percent(found.band[0])} and {said_cutoff(found.band[1])}"
     if found.limits:
         return f"{band}. On test it approves {percent(found.on_test[0])} and catches {percent(found.on_test[1])} of defaulters."
     high = "any higher cut-off" if found.flat[1] == math.inf else percent(found.flat[1])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TTL_SECONDS: Final = 30
 FOREVER_SECONDS: Final = 3600
 """Artifacts of a complete run do not change; the hour only bounds memory."""
-DRAWN_ROWS: Final = 800
+DRAWN_ROWS: Final = 400
 """A picture shows no more, and a browser should not be sent more."""
 
 

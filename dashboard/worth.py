@@ -110,7 +110,7 @@ class Cuts:
 
     best: the cheapest within the limits, or the limits that clash; flat: around the cheapest, see `flat_region`; band:
     where the cheapest lies in 95 % of resamples, None where that is not known; break_even: the cost ratios at which the
-    cut-off where the reader starts would be right.
+    cut-off where the reader starts would be right; baseline_per_1000: what the baseline costs, by split.
     """
 
     desk: Desk
@@ -120,7 +120,7 @@ class Cuts:
     flat: tuple[float, float]
     band: tuple[float, float] | None
     break_even: BreakEven
-    n_baseline_valid: int
+    baseline_per_1000: Mapping[str, float]
 
     @property
     def first(self) -> float:
@@ -138,11 +138,10 @@ def price(desk: Desk, given: Assumptions) -> Cuts:
     marks += [Mark("best F1", best_f1_cutoff(desk.valid), OTHER), Mark("Elkan's", elkan_cutoff(costs), OTHER)]
     marks.append(Mark(desk.own_name, desk.own, OTHER))
     known = tuple(mark for mark in marks if not math.isnan(mark.cutoff))
-    other = loading.curve(given.baseline.run_id, contract.VALID) if given.baseline.run_id else None
-    n_valid = desk.n_valid if other is None else int(other[list(contract.CELLS)].iloc[0].sum())
+    baseline = {split: _baseline_per_1000(desk, given, split) for split in contract.SPLITS}
     band = loading.cheapest_band(desk.run_id, costs)
     ratio = break_even_ratio(desk.valid, desk.own, "loan" if isinstance(costs, LoanCosts) else "case")
-    return Cuts(desk, given, found, known, flat_region(desk.valid, costs), band, ratio, n_valid)
+    return Cuts(desk, given, found, known, flat_region(desk.valid, costs), band, ratio, baseline)
 
 
 def plain_limits(given: Assumptions) -> Limits:
@@ -192,10 +191,10 @@ def best(desk: Desk, given: Assumptions, *, with_review: bool = False) -> Policy
     return best_policy(desk.valid, given.costs, limits, given.review if with_review else None)
 
 
-def saved(desk: Desk, given: Assumptions, here: PolicyOutcome, *, with_interval: bool = True) -> Saved:
+def saved(cuts: Cuts, here: PolicyOutcome, *, with_interval: bool = True) -> Saved:
     """What a policy, measured on test, saves against the stated baseline; bounds only where nobody is reviewed."""
-    base = given.baseline
-    per_case = (baseline_cost(desk, given) - here.cost) / here.n
+    desk, given, base = cuts.desk, cuts.given, cuts.given.baseline
+    per_case = cuts.baseline_per_1000[contract.TEST] / 1000 - here.cost / here.n
     is_plain = here.approve_below == here.decline_from and base.approve_below == base.decline_from
     bounds = None
     if with_interval and is_plain:
@@ -204,13 +203,14 @@ def saved(desk: Desk, given: Assumptions, here: PolicyOutcome, *, with_interval:
     return Saved(1000 * per_case, per_case * given.volume if given.volume else math.nan, lo, hi)
 
 
-def baseline_cost(desk: Desk, given: Assumptions, split: str = contract.TEST) -> float:
-    """Money the baseline costs on a split, with the reviewers as assumed."""
+def _baseline_per_1000(desk: Desk, given: Assumptions, split: str) -> float:
+    """Money the baseline costs per 1,000 applications on a split, with the reviewers as assumed."""
     base = given.baseline
     mine = desk.test if split == contract.TEST else desk.valid
     curve = loading.curve(base.run_id, split) if base.run_id else mine
     assert curve is not None  # a baseline without its curve is not offered
-    return policy_outcome(curve, given.costs, base.approve_below, base.decline_from, given.review).cost
+    found = policy_outcome(curve, given.costs, base.approve_below, base.decline_from, given.review)
+    return 1000 * found.cost / found.n
 
 
 def outcome_of(cuts: Cuts, approve_below: float, decline_from: float, split: str) -> PolicyOutcome:

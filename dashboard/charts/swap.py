@@ -17,7 +17,7 @@ def swap_chart(table: DataFrame, title: str, currency: str) -> go.Figure:
     people = table[table["group"] != ""].groupby("group")["n"].sum().sort_values(ascending=False, kind="stable")
     drawn = ["", *people[people > 0].index[:MOST_GROUPS]]
     table, groups = table[table["group"].isin(drawn)], [str(group) or EVERYBODY for group in drawn]
-    figure = base_figure(title, "← newly refused   ·   test applicants   ·   newly approved →", "", 150 + 46 * len(groups))
+    figure = base_figure(title, "← newly refused · newly approved →", "", 150 + 46 * len(groups))
     reach = float(table.groupby(["group", "set"])["n"].sum().max()) if len(table) else 1.0
     for name, sign, color in ((SWAP_OUT, -1, DECLINE), (SWAP_IN, 1, APPROVE)):
         for is_inferred in (False, True):

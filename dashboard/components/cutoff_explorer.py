@@ -55,13 +55,12 @@ def picture_of(cuts: Cuts, chosen: float) -> CostPicture:
         for curve, n in zip(curves, (desk.n_valid, desk.n), strict=True)
         if curve is not None
     ]
-    base = worth.baseline_cost(desk, given, contract.VALID) * 1000 / cuts.n_baseline_valid
-    name = said_baseline(given.baseline.name)
-    return CostPicture(tables[0], tables[1], cuts.flat, cuts.band, cuts.marks, (name, base), chosen, desk.currency)
+    baseline = said_baseline(given.baseline.name), cuts.baseline_per_1000[contract.VALID]
+    return CostPicture(tables[0], tables[1], cuts.flat, cuts.band, cuts.marks, baseline, chosen, desk.currency)
 
 
 def _finding(cuts: Cuts, chosen: float) -> str:
-    saved = worth.saved(cuts.desk, cuts.given, worth.outcome(cuts.desk, cuts.given, chosen), with_interval=False)
+    saved = worth.saved(cuts, worth.outcome(cuts.desk, cuts.given, chosen), with_interval=False)
     kept = "saves" if saved.per_1000 >= 0 else "loses"
     year = f" ({short_money(abs(saved.per_year))} a year)" if cuts.given.volume else ""
     return (

@@ -73,7 +73,7 @@ def _send(cuts: Cuts, approve_below: float, decline_from: float, name: str, reas
         return
     loading.forget(desk.project)
     test = outcome_of(cuts, approve_below, decline_from, contract.TEST)
-    money_said = money(saved(desk, cuts.given, test, with_interval=False).per_1000, desk.currency)
+    money_said = money(saved(cuts, test, with_interval=False).per_1000, desk.currency)
     st.success(
         f"Proposal {done.proposal} is in the ledger: version {done.version} with policy {code(done.policy)}, "
         f"{money_said} per 1,000 on test against {said_baseline(cuts.given.baseline.name)}. Nothing changes yet: another "

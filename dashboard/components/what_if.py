@@ -52,7 +52,8 @@ def default_rate(cuts: Cuts) -> None:
     desk, costs = cuts.desk, cuts.given.costs
     own = round(100 * desk.default_rate, 1)
     rate = st.number_input(
-        "What if this share of applicants defaulted? (%)", 0.1, 99.9, own, step=0.5, key="default_rate", bind="query-params",
+        "What if this share of applicants defaulted? (%)", 0.1, 99.9, own, step=0.5, format="%.1f", key="default_rate",
+        bind="query-params",
         help="Everything else within defaulters and within good customers stays as measured (prior shift).",
     )  # fmt: skip
     valid, test = (shifted_curve(curve, rate / 100) for curve in (desk.valid, desk.test))
@@ -81,4 +82,7 @@ def default_rate(cuts: Cuts) -> None:
         }
     )
     st.table(table, border="horizontal", hide_index=True, alt="Outcomes on test at the stated default rate")
-    st.caption("Cut-offs are PDs as the model states them today; a model told of the new rate would state other ones.")
+    st.caption(
+        "Cut-offs are PDs as the model states them today; a model told of the new rate would state other ones. "
+        "Limits are not applied to the moved cut-off."
+    )

@@ -69,7 +69,7 @@ def _answer(cuts: worth.Cuts) -> Answer:
         return cut_answers.clash(cuts.best.limits)
     desk, given = cuts.desk, cuts.given
     here = worth.outcome(desk, given, cuts.first)
-    kept = worth.saved(desk, given, here)
+    kept = worth.saved(cuts, here)
     return cut_answers.cut(
         cut_answers.Cut(
             cuts.first, desk.n_valid, desk.n, cuts.flat, cuts.band, (kept.per_1000, kept.lo, kept.hi), kept.per_year,
