@@ -249,8 +249,12 @@ def test_a_store_that_is_not_there_yet_has_no_runs_and_is_not_made(tmp_path: Pat
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def watchers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "riskdeck-index"}
+
+
 def test_the_background_brings_what_is_new_without_being_asked(index: Index, client: Any, eid: str) -> None:
-    run_id = finished(client, eid, "first")
+    run_id, others = finished(client, eid, "first"), watchers()  # pages tested in this process may have left theirs
     index.start_background(interval_s=0.2)
     index.start_background(interval_s=0.2)
     try:
@@ -261,7 +265,7 @@ def test_the_background_brings_what_is_new_without_being_asked(index: Index, cli
         assert eventually(lambda: "changed" in set(index.runs(PROJECT).frame["family"]))
         client.delete_run(run_id)
         assert eventually(lambda: names(index) == ["second"])
-        assert sum(thread.name == "riskdeck-index" for thread in threading.enumerate()) == 1
+        assert len(watchers() - others) == 1
     finally:
         index.stop_background()
-    assert not any(thread.name == "riskdeck-index" for thread in threading.enumerate())
+    assert not watchers() - others
