@@ -1,9 +1,12 @@
 """How the command line speaks: tables on stdout, messages and progress on stderr, JSON when asked, and its exit codes."""
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 from rich.console import Console
@@ -30,8 +33,37 @@ _out = _console(stderr=False)
 _err = _console(stderr=True)
 
 
+_interrupted = threading.Event()
+
+
+@contextmanager
+def _heeding_ctrl_c() -> Iterator[None]:
+    """Remember a Ctrl-C: Python loses one that lands in a finaliser, such as that of joblib's generator."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        _interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _interrupted.clear()
+
+
+def _heed_ctrl_c() -> None:
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
+
+
 def say(message: str) -> None:
     """Tell the person at the terminal something; never mixed into the result on stdout."""
+    _heed_ctrl_c()
     _err.print(escape(message), soft_wrap=True)
 
 
@@ -60,10 +92,11 @@ def progress_bar(what: str) -> Iterator[Any]:
     """Yield a function (label, done, total) that moves a bar on stderr; on a pipe it stays silent."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), "{task.fields[label]}")
     bar = Progress(*columns, console=_err, disable=not _err.is_terminal)
-    with bar:
+    with _heeding_ctrl_c(), bar:
         task = bar.add_task(what, total=None, label="")
 
         def move(label: str, done: int, total: int) -> None:
+            _heed_ctrl_c()
             bar.update(task, completed=done, total=total, label=escape(label))
 
         yield move

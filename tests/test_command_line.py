@@ -1,5 +1,6 @@
 """The command line as a person or a script meets it: words, exit statuses, and nothing but results on stdout."""
 
+import contextlib
 import json
 import os
 import re
@@ -259,3 +260,13 @@ def test_ctrl_c_during_training_leaves_no_run_that_looks_complete(
     assert process.returncode == 130
     assert (out, err.strip()) == ("", "Stopped; nothing half done was kept.")
     assert not read_runs("small")["is_complete"].any()
+
+
+def test_a_ctrl_c_that_a_finaliser_swallowed_is_raised_again_at_the_next_step() -> None:
+    from pipeline import console
+
+    with pytest.raises(KeyboardInterrupt), console.progress_bar("Fitting") as move:
+        with contextlib.suppress(KeyboardInterrupt):  # as Python does in a finaliser
+            signal.raise_signal(signal.SIGINT)
+        move("next", 1, 2)
+    console.say("and no longer afterwards")
