@@ -29,6 +29,8 @@ from pipeline.settings import load_settings
 if TYPE_CHECKING:
     from pipeline.registry.ledger import LedgerEntry, Live
     from pipeline.registry.policies import Policy
+    from pipeline.serving.desk import Desk
+    from pipeline.store.engine import Engine
 
 TTL_SECONDS: Final = 30
 FOREVER_SECONDS: Final = 3600
@@ -281,6 +283,31 @@ def swaps(today: str, cutoff_today: float, new: str, cutoff_new: float, costs: C
 def _same_rows(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     keys = [contract.HOLDOUT_ID, contract.HOLDOUT_Y]
     return a[keys].equals(b[keys])
+
+
+def desk(project: str) -> "Desk":
+    """The desk of a project: what decides now, loaded and verified once per process. Nothing is loaded before `Desk.pair`."""
+    settings = load_settings()
+    return _desk(str(settings.home), settings.tracking_uri, settings.database_url, project)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _desk(home: str, uri: str, url: str, project: str) -> "Desk":  # noqa: ARG001  # home and address are the cache key
+    from pipeline.serving.desk import Desk
+
+    return Desk(load_settings(), store_engine(), project)
+
+
+def store_engine() -> "Engine":
+    """The engine of the store, one per process and address. Raises StoreError when the store cannot be opened."""
+    return _engine(load_settings().database_url)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _engine(url: str) -> "Engine":
+    from pipeline.store.engine import open_store
+
+    return open_store(url)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,36 @@ def reproduce(run: Annotated[str, typer.Argument(metavar="RUN_ID")], as_json: As
 
 
 @app.command()
+def score(
+    project: ProjectName,
+    data: Annotated[Path, typer.Option("--data", help="CSV, gzip CSV or Parquet with the applicants, one a row.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default beside the file.")] = None,
+    reasons: Annotated[bool, typer.Option(help="Give reasons for every decline and review.")] = True,
+    record: Annotated[bool, typer.Option(help="Record every decision; without it nothing is decided, only calculated.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Score a file with the live model and policy; refused rows go to a file of their own. Exit 1 when some were refused."""
+    from pipeline import commands_score
+
+    with commands.plain_errors():
+        raise SystemExit(commands_score.score(project, data, out, reasons=reasons, record=record, as_json=as_json))
+
+
+@app.command()
+def serve(
+    project: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="Without it the one project that is live.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback only with tokens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+) -> None:
+    """Answer score requests over HTTP until it is stopped; what was accepted is finished."""
+    from pipeline import commands_serve
+
+    with commands.plain_errors():
+        raise SystemExit(commands_serve.serve(project, host, port, workers))
+
+
+@app.command()
 def ledger(project: ProjectName, as_json: AsJson = False) -> None:
     """Print the ledger and verify its chain; exit 1 when it is broken or MLflow's alias disagrees."""
     with commands.plain_errors():
@@ -120,6 +150,20 @@ def reject(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False)
     """Reject a proposal, or withdraw your own."""
     with commands.plain_errors():
         _tell(commands.decide("reject", proposal, actor, reason), as_json)
+
+
+@release.command()
+def route(
+    proposal: int,
+    actor: Actor,
+    reason: Reason,
+    mode: Annotated[str, typer.Option(help="shadow: scores, never decides; canary: decides a share; off: stops.")] = "shadow",
+    share: Annotated[float, typer.Option(help="Share of applicants a canary decides, by the hash of their id.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run a proposal's version beside the live one, as challenger."""
+    with commands.plain_errors():
+        _tell(commands.route(proposal, mode, share, actor, reason), as_json)
 
 
 @release.command()

@@ -228,6 +228,15 @@ def rollback(name: str, actor: str, reason: str) -> dict[str, Any]:
     return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
 
 
+def route(proposal: int, mode: str, share: float, actor: str, reason: str) -> dict[str, Any]:
+    """Start, change or stop the challenger."""
+    from pipeline.registry import routing
+
+    with open_engine() as engine:
+        entry = routing.route(engine, proposal, mode=mode, share=share, actor=actor, reason=reason)
+    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
+
+
 def history(name: str, as_json: bool, *, verify: bool) -> int:
     """Print a project's ledger, and with `verify` whether its chain is unbroken and MLflow's alias agrees."""
     from pipeline.registry import ledger, releases

@@ -81,6 +81,14 @@ ARTIFACT_CHECKS: Final = "checks.json"
 ARTIFACT_MODEL_CARD: Final = "model_card.md"
 ARTIFACT_MODEL: Final = "model.skops"
 ARTIFACT_GATES: Final = "gates.json"
+ARTIFACT_BACKGROUND: Final = "serving/background.parquet"
+"""At most `BACKGROUND_ROWS` development rows, drawn at random with the run's seed: the raw feature columns as the model takes
+them, without any id, and in `BACKGROUND_PD` the PD that this very model gives them. Reasons, examples and the strip of all
+applicants stand on it."""
+ARTIFACT_RANGES: Final = "serving/ranges.parquet"
+"""Columns ``feature``, ``lowest`` and ``highest``: the known values of each number feature over all development rows."""
+BACKGROUND_ROWS: Final = 4000
+BACKGROUND_PD: Final = "pd"
 
 # --- columns ----------------------------------------------------------------------------------------------------------
 CELLS: Final = ("tp", "fp", "fn", "tn")
@@ -114,8 +122,25 @@ CUSTOMARY_CUTOFF: Final = 0.5
 
 SEGMENT_COLUMNS: Final = ("split", "column", "group", "n", "defaults", "metric", "value", "lo", "hi")
 
+# --- decisions --------------------------------------------------------------------------------------------------------
+APPROVE: Final = "approve"
+REVIEW: Final = "review"
+DECLINE: Final = "decline"
+OUTCOMES: Final = (APPROVE, REVIEW, DECLINE)
+SOURCE_FORM: Final = "form"
+SOURCE_BATCH: Final = "batch"
+SOURCE_HTTP: Final = "http"
+SOURCE_REPLAY: Final = "replay"
+SOURCES: Final = (SOURCE_FORM, SOURCE_BATCH, SOURCE_HTTP, SOURCE_REPLAY)
+MAX_REASONS: Final = 4
+"""About as many principal reasons as 12 CFR 1002.9 expects to be useful to the applicant."""
+
 # --- registry ---------------------------------------------------------------------------------------------------------
 ALIAS_CHAMPION: Final = "champion"
+ROUTE_OFF: Final = "off"
+ROUTE_SHADOW: Final = "shadow"
+ROUTE_CANARY: Final = "canary"
+ROUTES: Final = (ROUTE_OFF, ROUTE_SHADOW, ROUTE_CANARY)
 ALIAS_CHALLENGER: Final = "challenger"
 VERSION_TAG_GATE: Final = "riskdeck.gate"
 """On a registered version: "passed"; the full result is the run's `ARTIFACT_GATES`."""

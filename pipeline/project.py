@@ -256,8 +256,39 @@ class Costs(_Section):
     lgd: Annotated[float, Field(gt=0, le=1)] = 0.45
     margin: Annotated[float, Field(gt=0, le=1)] = 0.1
     review_cost: Annotated[float, Field(ge=0)] = 0.0
+    review_share_right: Share = 0.9
+    """Of the cases reviewed, the share that reviewers are assumed to decide rightly."""
     review_capacity_per_day: Annotated[int, Field(ge=0)] | None = None
     applications_per_year: Annotated[int, Field(ge=1)] | None = None
+
+
+class Underwriting(_Section):
+    """What the desk says beside the decision: grades of the PD, reasons for an override, and who signs the letter."""
+
+    grades: tuple[str, ...] = ("A", "B", "C", "D", "E", "F", "G")
+    grade_edges: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.02, 0.05, 0.10, 0.15, 0.25, 0.40)
+    """PDs at which the next grade begins, one fewer than grades: a PD below the first edge has the first grade."""
+    override_reasons: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "Income confirmed by documents",
+        "Collateral or guarantor",
+        "Known customer in good standing",
+        "Entries in the application corrected",
+        "Signs of fraud",
+        "Cannot be contacted or confirmed",
+        "Other (see note)",
+    )
+    lender: str = "The lender"
+    """Name under the adverse-action letter."""
+
+    @model_validator(mode="after")
+    def _grades_fit(self) -> Self:
+        if len(self.grade_edges) != len(self.grades) - 1:
+            raise ValueError(f"{len(self.grades)} grades need {len(self.grades) - 1} grade_edges, not {len(self.grade_edges)}")
+        if list(self.grade_edges) != sorted(set(self.grade_edges)):
+            raise ValueError(f"grade_edges = {list(self.grade_edges)}: edges must rise")
+        if len(set(self.grades)) != len(self.grades):
+            raise ValueError(f"grades = {list(self.grades)}: each must be named once")
+        return self
 
 
 class Gates(_Section):
@@ -321,6 +352,7 @@ class ProjectConfig(_Section):
     calibration: Calibration = Calibration()
     cutoff: Cutoff = Cutoff()
     costs: Costs
+    underwriting: Underwriting = Underwriting()
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
     models: Annotated[Mapping[str, Model], Field(min_length=1)]

@@ -17,8 +17,8 @@ from pipeline.store.documents import as_stored, content_sha256
 from pipeline.store.engine import is_writing, transaction_lock, writing
 from pipeline.store.tables import ledger as table
 
-PROPOSAL, APPROVAL, REJECTION, PROMOTION, ROLLBACK, POLICY, OVERRIDE = EVENTS = (
-    "proposal", "approval", "rejection", "promotion", "rollback", "policy", "override",
+PROPOSAL, APPROVAL, REJECTION, PROMOTION, ROLLBACK, POLICY, OVERRIDE, ROUTING = EVENTS = (
+    "proposal", "approval", "rejection", "promotion", "rollback", "policy", "override", "routing",
 )  # fmt: skip
 GENESIS: Final = "0" * 64
 """What the first row of a project follows."""
@@ -143,6 +143,12 @@ def live_at(store: Engine | Connection, project: str, moment: datetime | None = 
     if moment is not None:
         changes = [entry for entry in changes if entry.at <= moment]
     return live_of(changes[-1]) if changes else None
+
+
+def newest_seq(store: Engine | Connection, project: str) -> int:
+    """Return the number of the project's newest row, 0 without any: a cheap way to see whether anything changed."""
+    with _reading(store) as connection:
+        return connection.execute(select(func.max(table.c.seq)).where(table.c.project == project)).scalar() or 0
 
 
 def live_of(entry: LedgerEntry) -> Live:

@@ -56,8 +56,8 @@ def approve(engine: Engine, proposal: int, *, actor: str, reason: str) -> Ledger
         if unmirrored and unmirrored.subject.get("proposal") == proposal:
             return _mirror(unmirrored)
         _require_open(engine, proposed)
-        _require_other_person(proposed, actor)
-        _require_evidence(engine, proposed)
+        require_other_person(proposed, actor)
+        require_evidence(engine, proposed)
         with writing(engine) as connection:
             ledger.lock(connection)
             _require_intact(connection, proposed.project)
@@ -91,7 +91,7 @@ def rollback(engine: Engine, project: str, *, actor: str, reason: str) -> Ledger
         unmirrored = _unmirrored(engine, project, ROLLBACK)
         if unmirrored:
             return _mirror(unmirrored)
-        _require_evidence(engine, _previous(engine, project))
+        require_evidence(engine, _previous(engine, project))
         with writing(engine) as connection:
             ledger.lock(connection)
             _require_intact(connection, project)
@@ -160,7 +160,7 @@ def _evidence(engine: Engine, registered: Version, policy_id: str) -> dict[str, 
     }
 
 
-def _require_evidence(engine: Engine, entry: LedgerEntry) -> None:
+def require_evidence(engine: Engine, entry: LedgerEntry) -> None:
     """Refuse unless the row has its evidence and the version and policy are still those it names."""
     evidence, subject = entry.evidence, entry.subject
     gate = evidence.get("gate")
@@ -191,7 +191,8 @@ def _require_open(store: Engine | Connection, proposed: LedgerEntry) -> None:
             )
 
 
-def _require_other_person(proposed: LedgerEntry, actor: str) -> None:
+def require_other_person(proposed: LedgerEntry, actor: str) -> None:
+    """Raise ReleaseError when the actor is the one who proposed, case, spaces and look-alike letters aside."""
     if _person(proposed.actor) == _person(actor):
         raise ReleaseError(
             f"proposal {proposed.seq} was made by {proposed.actor!r}; another person must approve it, not {actor!r}"

@@ -116,6 +116,15 @@ def set_champion(project: str, number: int) -> None:
         client.set_registered_model_alias(project, contract.ALIAS_CHAMPION, str(number))
 
 
+def set_challenger(project: str, number: int | None) -> None:
+    """Point the challenger alias at a version, or take it away. For `routing` only: the ledger row comes first."""
+    with _talking(load_settings()) as client:
+        if number is None:
+            client.delete_registered_model_alias(project, contract.ALIAS_CHALLENGER)
+        else:
+            client.set_registered_model_alias(project, contract.ALIAS_CHALLENGER, str(number))
+
+
 @contextmanager
 def _talking(settings: Settings) -> Iterator[MlflowClient]:
     """A client whose failures come out in plain words, without the credentials an address may hold."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from pipeline.store.address import StoreError, parse_address, shown, without_secrets
 from pipeline.store.documents import canonical_json
 
-__all__ = ["HEAD", "StoreError", "is_writing", "open_store", "require_durable", "transaction_lock", "writing"]
+__all__ = ["HEAD", "Engine", "StoreError", "is_writing", "open_store", "require_durable", "transaction_lock", "writing"]
 
 HEAD: Final = "0001"
 """The newest revision in `migrations/versions`: lets a store that is up to date open without loading Alembic."""

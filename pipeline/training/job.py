@@ -192,7 +192,29 @@ def measure(config: ProjectConfig, frame: pd.DataFrame, split: Split, fitted: Fi
     kinds = {f.name: f.kind for f in config.features}
     known = raw_columns(config).transform(frame.iloc[fitted.valid_rows]).replace(BIN_MISSING, None)
     reference = reference_profile(known, kinds, fitted.valid_pd)
-    return replace(report, metrics={**report.metrics, **money, **speed}, reference=reference, importance=fitted.importance)
+    dev = frame.iloc[split.dev]
+    return replace(
+        report,
+        metrics={**report.metrics, **money, **speed},
+        reference=reference,
+        importance=fitted.importance,
+        background=background_rows(config, dev, fitted),
+        ranges=value_ranges(config, dev),
+    )
+
+
+def value_ranges(config: ProjectConfig, dev: pd.DataFrame) -> pd.DataFrame:
+    """Return the lowest and highest known value of each number feature, as `ARTIFACT_RANGES` promises; NaN when never known."""
+    names = [f.name for f in config.features if f.kind == "number"]
+    known = raw_columns(config).transform(dev)[names]
+    return pd.DataFrame({"feature": names, "lowest": known.min().to_numpy(), "highest": known.max().to_numpy()})
+
+
+def background_rows(config: ProjectConfig, dev: pd.DataFrame, fitted: Fitted) -> pd.DataFrame:
+    """Sample development rows at random: raw features and the model's own PD, as `ARTIFACT_BACKGROUND` promises."""
+    n = min(contract.BACKGROUND_ROWS, len(dev))
+    rows = dev[list(config.feature_names)].sample(n, random_state=config.split.seed).reset_index(drop=True)
+    return rows.assign(**{contract.BACKGROUND_PD: fitted.model.predict_proba(rows)[:, 1]})
 
 
 def choose(outcomes: tuple[Outcome, ...], metric: str) -> Outcome:

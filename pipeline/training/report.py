@@ -46,6 +46,8 @@ class Report:
     segments: pd.DataFrame
     reference: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
+    background: pd.DataFrame | None = None
+    ranges: pd.DataFrame | None = None
 
 
 def holdout_rows(config: ProjectConfig, frame: pd.DataFrame, rows: IntArray, pd_: FloatArray, split: str) -> pd.DataFrame:

@@ -184,6 +184,8 @@ def _log_files(client: Any, run_id: str, content: RunContent) -> None:
         contract.ARTIFACT_SEGMENTS: report.segments,
         contract.ARTIFACT_REFERENCE: report.reference,
         contract.ARTIFACT_IMPORTANCE: report.importance,
+        contract.ARTIFACT_BACKGROUND: report.background,
+        contract.ARTIFACT_RANGES: report.ranges,
     }
     with tempfile.TemporaryDirectory(prefix="riskdeck-") as folder:
         for path, table in tables.items():
