@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,20 +139,27 @@ def trained_once(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Tr
     return _trained(folder)
 
 
-@pytest.fixture
-def trained(trained_once: Trained, home: Path) -> Iterator[Trained]:
-    """A copy of the trained home for one test, which RISKDECK_HOME points to."""
+@contextmanager
+def copied_home(source: Path, home: Path) -> Iterator[Path]:
+    """Copy a home; while it is used MLflow finds the copy's artifacts, and never the original's."""
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
-    shutil.copytree(trained_once.home, home, dirs_exist_ok=True)
+    shutil.copytree(source, home, dirs_exist_ok=True)
     with closing(sqlite3.connect(home / "mlflow.db")) as db:
         # MLflow keeps artifact addresses absolute: without this a copy would write into the original.
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            db.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (trained_once.home.as_uri(), home.as_uri()))
+            db.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (source.as_uri(), home.as_uri()))
         db.commit()
     _artifact_repos_cache.clear()  # it knows runs by id alone, and copies share their ids
-    yield _trained(home)
+    yield home
     _artifact_repos_cache.clear()
+
+
+@pytest.fixture
+def trained(trained_once: Trained, home: Path) -> Iterator[Trained]:
+    """A copy of the trained home for one test, which RISKDECK_HOME points to."""
+    with copied_home(trained_once.home, home):
+        yield _trained(home)
 
 
 @pytest.fixture
