@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-_GZIP = b"\x1f\x8b"
-_PARQUET = b"PAR1"
-_OTHER_FORMATS = {
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP or Excel file",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -64,9 +64,9 @@ def read_table(path: Path | str) -> Table:
 def read_content(content: bytes, name: str) -> Table:
     """Read the bytes of a CSV, gzip CSV or Parquet file; `name` is how messages call it. Raises DataError."""
     sha256 = hashlib.sha256(content).hexdigest()
-    if content.startswith(_GZIP):
+    if content.startswith(GZIP):
         content = _unzip(content, name)
-    if content.startswith(_PARQUET):
+    if content.startswith(PARQUET):
         return Table(_read_parquet(content, name), (), sha256)
     text, notes = _decode(content, name)
     layout = _lay_out(text, name)
@@ -93,13 +93,13 @@ def _read_parquet(content: bytes, name: str) -> pd.DataFrame:
         table = pq.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError) as exc:
         raise DataError(f"{name}: is a Parquet file that cannot be read ({str(exc).splitlines()[0]}); write it again") from exc
-    _refuse_bad_header(table.column_names, name)
+    refuse_bad_header(table.column_names, name)
     if table.num_rows == 0:
         raise DataError(f"{name}: has a header but no rows")
-    return _plain_values(table).to_pandas().reset_index(drop=True)
+    return plain_values(table).to_pandas().reset_index(drop=True)
 
 
-def _plain_values(table: pa.Table) -> pa.Table:
+def plain_values(table: pa.Table) -> pa.Table:
     """Turn dictionary and decimal columns into what a CSV would have given; the pandas index metadata goes."""
     for position, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
@@ -112,7 +112,7 @@ def _plain_values(table: pa.Table) -> pa.Table:
 def _decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     if not content.strip():
         raise DataError(f"{name}: is empty; a header line and rows are expected")
-    for magic, what in _OTHER_FORMATS.items():
+    for magic, what in OTHER_FORMATS.items():
         if content.startswith(magic):
             raise DataError(f"{name}: is {what}; save it as CSV in UTF-8, or as Parquet")
     binary = DataError(f"{name}: is not text; CSV, gzip CSV and Parquet can be read")
@@ -186,11 +186,11 @@ def _find_header(records: Iterator[_Record], name: str) -> tuple[_Record, int, t
     if len(first.cells) == 1 and " " in first.cells[0].strip() and not _foreign_delimiter(first.cells[0]):
         header = next(records, first)
         if len(header.cells) > 1:
-            _refuse_bad_header(header.cells, name)
+            refuse_bad_header(header.cells, name)
             note = f"{name}: line {first.line} stands above the header and was left out: {_shown(first)}"
             return header, first.line, (note,)
         raise DataError(f"{name}: line 1 is {_shown(first)}, which is no header with columns separated by commas")
-    _refuse_bad_header(first.cells, name)
+    refuse_bad_header(first.cells, name)
     return first, 0, ()
 
 
@@ -199,7 +199,8 @@ def _foreign_delimiter(header: str) -> str:
     return found if found in header else ""
 
 
-def _refuse_bad_header(header: tuple[str, ...] | list[str], name: str) -> None:
+def refuse_bad_header(header: tuple[str, ...] | list[str], name: str) -> None:
+    """Raise DataError when columns are not separated by commas, or a name occurs twice."""
     if len(header) == 1 and (sign := _foreign_delimiter(header[0])):
         raise DataError(
             f"{name}: columns are separated by {_FOREIGN_DELIMITERS[sign]} ({sign!r}); save the file with commas "
