@@ -17,7 +17,7 @@ from pipeline.project import Data, ProjectConfig
 
 Role = Literal["target", "id", "date", "number", "boolean", "category"]
 
-_TRUTH: Final[Mapping[str, float]] = MappingProxyType(
+TRUTH: Final[Mapping[str, float]] = MappingProxyType(
     {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
 )
 _WHOLE_WITH_POINT = re.compile(r"[+-]?\d+\.0*")
@@ -141,7 +141,7 @@ def as_number(series: "pd.Series") -> "pd.Series[float]":
 def as_boolean(series: "pd.Series") -> "pd.Series[float]":
     """float64 1 for true, yes, y, t, 1 and 0 for their opposites, in any case; other numbers, maybe missing codes, stay."""
     texts = category_texts(series).str.lower()
-    truth = texts.map(dict(_TRUTH)).astype("float64")
+    truth = texts.map(dict(TRUTH)).astype("float64")
     return truth.where(truth.notna(), as_number(series))
 
 
