@@ -40,4 +40,4 @@ EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 8501, timeout=4); c.request('GET', '/_stcore/health'); r = c.getresponse(); sys.exit(r.status != 200 or r.read() != b'ok')"]
 # The shipped configuration binds to loopback, which inside a container nobody can reach.
-CMD ["python", "-m", "streamlit", "run", "dashboard/app.py", "--server.address=0.0.0.0"]
+CMD ["python", "-m", "streamlit", "run", "dashboard/server.py", "--server.address=0.0.0.0"]

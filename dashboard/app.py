@@ -1,6 +1,6 @@
 """The frame: navigation, product picker, and one place where an unreachable store becomes a plain sentence.
 
-Start it from the repository's root: ``python -m streamlit run dashboard/app.py``.
+`server.py` starts it.
 """
 
 from pathlib import Path

@@ -78,11 +78,11 @@ def free_port(first: int) -> int:
 
 def serve_dashboard(port: int) -> int:
     """Run the dashboard on loopback and say where, once it answers. Returns when it ends or on Ctrl-C."""
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py", "--server.port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words, no shell
     try:
         if not _answers(server, port):
-            say("The dashboard did not start; run `python -m streamlit run dashboard/app.py` to see why")
+            say("The dashboard did not start; run `python -m streamlit run dashboard/server.py` to see why")
             return WRONG
         say(f"The dashboard answers at http://localhost:{port} (Ctrl-C ends it)")
         return server.wait()

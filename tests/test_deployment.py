@@ -157,9 +157,10 @@ def health(port: int) -> str:
 
 @contextmanager
 def streamlit(folder: Path, *arguments: str) -> Iterator[int]:
-    """A real server with the shipped configuration on a one-line app; yields its port."""
-    app = folder / "app.py"
-    app.write_text("import streamlit as st\n\nst.write('Riskdeck')\n")
+    """A real server with the shipped configuration on a one-line page, started as dashboard/server.py is; yields its port."""
+    app = folder / "server.py"
+    app.write_text("import streamlit as st\n\napp = st.App('page.py')\n")
+    (folder / "page.py").write_text("import streamlit as st\n\nst.write('Riskdeck')\n")
     port = free_port()
     start = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", *arguments]
     with subprocess.Popen(start, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -206,7 +207,7 @@ def test_the_shipped_server_listens_on_loopback_alone_and_the_container_on_every
     assert accepts("127.0.0.1", shipped)
     assert not accepts("127.0.0.2", shipped)
     start = command("CMD")
-    assert start[1:5] == ["-m", "streamlit", "run", "dashboard/app.py"]
+    assert start[1:5] == ["-m", "streamlit", "run", "dashboard/server.py"]
     with streamlit(tmp_path, *start[5:]) as port:
         assert accepts("127.0.0.2", port)
 

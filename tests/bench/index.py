@@ -73,7 +73,8 @@ def settings_at(home: Path) -> Settings:
 def fill_store(home: Path, n_runs: int, project: str = PROJECT) -> None:
     """Make a tracking store with many complete runs in seconds: MLflow's own tables, rows written in bulk.
 
-    Through the client each run would cost some 40 ms. An existing store gets the runs into a new experiment.
+    Through the client each run would cost some 40 ms. An existing store gets the runs into a new experiment. All runs share
+    the artifacts of `shared_artifacts`, which the caller may fill.
     """
     quiet_mlflow()
     import sqlalchemy as sa
@@ -83,7 +84,7 @@ def fill_store(home: Path, n_runs: int, project: str = PROJECT) -> None:
     settings = settings_at(home)
     client = MlflowClient(tracking_uri=settings.tracking_uri)
     experiment = int(client.create_experiment(project, artifact_location=(home / "artifacts").as_uri()))
-    rows = list(_runs(n_runs, experiment))
+    rows = list(_runs(n_runs, experiment, shared_artifacts(home).as_uri()))
     engine = sa.create_engine(settings.tracking_uri)
     with engine.begin() as db:
         for model, part in (
@@ -93,6 +94,11 @@ def fill_store(home: Path, n_runs: int, project: str = PROJECT) -> None:
     engine.dispose()
 
 
+def shared_artifacts(home: Path) -> Path:
+    """The folder of artifacts that every run of `fill_store` names as its own."""
+    return home / "artifacts" / "shared"
+
+
 @contextmanager
 def _clock(seconds: list[float]) -> Iterator[None]:
     start = time.perf_counter()
@@ -100,14 +106,14 @@ def _clock(seconds: list[float]) -> Iterator[None]:
     seconds.append(time.perf_counter() - start)
 
 
-def _runs(n_runs: int, experiment: int) -> Iterator[tuple[list[dict], ...]]:
+def _runs(n_runs: int, experiment: int, artifacts: str) -> Iterator[tuple[list[dict], ...]]:
     for i in range(n_runs):
         run_id = f"{i * 2654435761 % 2**32:08x}{experiment:08x}{i:016x}"
         start = START_MS + i * BETWEEN_MS
         run = {
             "run_uuid": run_id, "name": f"candidate-{i}", "source_type": "LOCAL", "source_name": "", "entry_point_name": "",
             "user_id": "risk-lead", "status": "FINISHED", "start_time": start, "end_time": start + 1000, "deleted_time": None,
-            "source_version": "", "lifecycle_stage": "active", "artifact_uri": f"artifacts/{run_id}",
+            "source_version": "", "lifecycle_stage": "active", "artifact_uri": artifacts,
             "experiment_id": experiment,
         }  # fmt: skip
         metrics = [

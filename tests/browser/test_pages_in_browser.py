@@ -48,7 +48,7 @@ def address(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for key, value in os.environ.items()
         if not key.startswith(("MLFLOW_TRACKING", "RISKDECK_", "COVERAGE", "COV_"))
     }
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py", "--server.port", str(port)]
     log = (tmp_path_factory.mktemp("streamlit") / "log").open("w")
     process = subprocess.Popen(command, cwd=ROOT, env=env | {"RISKDECK_HOME": str(store.home)}, stdout=log, stderr=log)
     base = f"http://localhost:{port}"

@@ -1,0 +1,30 @@
+"""The server: the dashboard as an ASGI app, which lets nobody in before what every page needs is imported.
+
+Start it from the repository's root: ``python -m streamlit run dashboard/server.py``. `app.py` alone works too, but its first
+visitor waits for the imports.
+"""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import streamlit as st
+
+EVERY_PAGE_NEEDS: Final = (
+    "dashboard.loading", "dashboard.components.page", "dashboard.components.board_columns", "dashboard.components.compare",
+    "dashboard.components.leaderboard", "dashboard.components.pictures", "dashboard.components.run_detail",
+    "dashboard.components.trade_off_parts", "pipeline.registry.ledger", "pipeline.registry.policies", "pyarrow.parquet",
+)  # fmt: skip
+"""Not MLflow, scikit-learn or LightGBM: pages that need those import them behind what they show first."""
+
+
+@asynccontextmanager
+async def imported(_app: st.App) -> AsyncIterator[None]:
+    """Import before the first visitor comes; a second at the start saves it for everybody."""
+    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in EVERY_PAGE_NEEDS])
+    yield
+
+
+app = st.App("app.py", lifespan=imported)
