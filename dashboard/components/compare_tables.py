@@ -77,4 +77,4 @@ def _side_by_side(table: pd.DataFrame, what: str) -> None:
     st.markdown(f"{n} of {len(table)} {what} differ.")
     if len(shown):
         st.dataframe(shown, hide_index=True, alt=f"{what} side by side", height="content")
-        download(shown.drop(columns=["color", "letter"]), f"{key}.csv", key)
+        download(shown, f"{key}.csv", key)
