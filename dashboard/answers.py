@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dashboard.labels import column_text, label_of, money, number, short, with_interval
 from dashboard.labels import cutoff as said_cutoff
-from dashboard.labels import label_of, money, number, short, with_interval
 from dashboard.ranking import Field
 from pipeline import contract
 
@@ -124,6 +124,32 @@ def nothing_to_rank(n_others: int) -> Answer:
     return Answer(
         f"Nothing here can be ranked: of {n_others:,} runs shown, none is a complete candidate.",
         "Only runs that wrote their scored rows are ranked; the others are shown with what they have.",
+        is_firm=False,
+    )
+
+
+def foreign_first(runs: pd.DataFrame, name: str, by: str) -> Answer:
+    """Say which run of other scripts is first by one metric, and that nothing tells whether it is really better.
+
+    runs: as `foreign.ranked` gives them; name: the first one's, escaped.
+    """
+    n, first = int(runs[by].notna().sum()), runs.iloc[0]
+    others = f" of {n:,} runs that have it" if n > 1 else ", the only run that has it"
+    return Answer(
+        f"{name} is first by {column_text(by)}: {number(float(first[by]))}{others}. Nothing says whether it is really better.",
+        "All runs here were made by other scripts. They name no rows and no intervals, so a lead may be chance or other rows; "
+        "two lines in the script settle it (below).",
+        is_firm=False,
+    )
+
+
+def nothing_matched(n: int) -> Answer:
+    """Say that runs of other scripts logged no metric that means one of ours."""
+    return Answer(
+        f"{n:,} runs were made by other scripts, and none logged a metric that could be matched to one of ours."
+        if n > 1
+        else "One run was made by another script, and it logged no metric that could be matched to one of ours.",
+        "Rename a metric to f1, recall or roc_auc with the split before it (test_f1), or add the two lines below.",
         is_firm=False,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard import foreign
 from dashboard.labels import METRICS, NOT_KNOWN, code, column_text
 from pipeline import contract
 from pipeline.registry.foreign import match_metric
@@ -23,27 +24,17 @@ def foreign_runs(runs: pd.DataFrame, project: str) -> None:
             "Shown with what they logged. They have no scored rows, so intervals, cost curves and comparisons are missing; "
             f"one call at the end of the script adds them: `pipeline.log_evaluation(...)` with project {code(project)}."
         )
-        shown = foreign_table(table)
-        st.dataframe(shown, hide_index=True, alt="Runs made by other scripts", column_config=_help(list(shown.columns)))
-        read = read_as(table)
-        if len(read):
-            st.markdown("How their metric names were read:")
-            st.dataframe(read, hide_index=True, alt="Their metric names and ours")
+        shown = foreign.table(table)
+        st.dataframe(shown, hide_index=True, alt="Runs made by other scripts", column_config=help_of(list(shown.columns)))
+        said_names(table)
 
 
-def foreign_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return name, start, status and every metric any of the runs has; a split is named only where the run names it."""
-    columns: dict[str, object] = {
-        "Run": table["name"],
-        "Started": table["start"].dt.strftime("%Y-%m-%d"),
-        "Status": table["status"],
-    }
-    for prefix in (f"{contract.TEST}_", f"{contract.VALID}_", ""):
-        for metric in contract.METRICS:
-            values = table[prefix + metric]
-            if values.notna().any():
-                columns[column_text(prefix + metric)] = values.round(3)
-    return pd.DataFrame(columns)
+def said_names(table: pd.DataFrame) -> None:
+    """Draw how the runs' metric names were read."""
+    read = read_as(table)
+    if len(read):
+        st.markdown("How their metric names were read:")
+        st.dataframe(read, hide_index=True, alt="Their metric names and ours")
 
 
 def read_as(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,8 +48,8 @@ def read_as(table: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("Their name", ignore_index=True)
 
 
-def _help(columns: list[str]) -> dict[str, Any]:
-    """A sentence and a direction over each metric."""
+def help_of(columns: list[str]) -> dict[str, Any]:
+    """Return a sentence and a direction over each metric."""
     made: dict[str, Any] = {}
     for name, label in METRICS.items():
         better = "More is better." if label.direction > 0 else "Less is better."
