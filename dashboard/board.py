@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from dashboard.labels import METRICS, Label, interval, label_of, short
+from dashboard.labels import METRICS, Label, cutoff, interval, label_of, money, number, short, with_interval
 from dashboard.ranking import Field
 from pipeline import contract
 
@@ -67,6 +67,29 @@ def table(runs: pd.DataFrame, board: Board, chosen: Sequence[str]) -> pd.DataFra
     for key in (c for c in CHOICES if c in set(chosen)):
         columns |= _metric(runs, key) if key in METRICS else {key: _plain(runs, key)}
     return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def said_order(board: Board, most: int) -> str:
+    """Say what the places of `in_words` mean and how many runs it leaves out."""
+    n = len(board.field.board)
+    first = f" The first {most} of {n:,} runs." if n > most else ""
+    if not board.field.is_comparable:
+        return f"Tested on different rows, so nothing is ranked; newest first.{first}"
+    return f"Places are by {label_of(board.by).text} on validation; test reports and chooses nothing.{first}"
+
+
+def in_words(board: Board, most: int) -> pd.DataFrame:
+    """Return the first runs as text: place, candidate, the ranking metric on validation, the headline on test, cut-off."""
+    by = label_of(board.by)
+    rows = []
+    for run in ordered(board, PLACE, is_reversed=False).head(most).to_dict("records"):
+        row = {"#": number(run["place"], 0), "Candidate": board.names[str(run["run_id"])]}
+        row[f"{by.text}, validation"] = number(run[contract.metric_key(contract.VALID, board.by)], by.decimals)
+        row |= {f"{label_of(metric).text}, test": with_interval(*(run[f"test_{metric}{end}"] for end in ("", "_lo", "_hi")))
+                for metric in ("f1", "recall", "roc_auc")}  # fmt: skip
+        cost = f"{label_of(contract.COST).text}, test ({board.currency})"
+        rows.append(row | {cost: money(run["test_cost_per_1000"]), "Cut-off": cutoff(run["cutoff"])})
+    return pd.DataFrame(rows)
 
 
 def _places(board: Board) -> "pd.Series[float]":

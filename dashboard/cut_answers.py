@@ -133,6 +133,16 @@ def in_words(people: Mapping[str, int], costs: pd.DataFrame, n: int, currency: s
     )
 
 
+def said_costs(costs: Costs, currency: str) -> dict[str, str]:
+    """Name each unit cost and say its value."""
+    if isinstance(costs, CashCosts):
+        return {"Costs": "realised cash of the approved loans, net of principal"}
+    if isinstance(costs, LoanCosts):
+        return {"LGD": percent(costs.lgd), "Margin": percent(costs.margin)}
+    amounts = {"fn_cost": costs.fn_cost, "fp_cost": costs.fp_cost}
+    return {label_of(name).text: money(amount, currency) for name, amount in amounts.items()}
+
+
 def said_break_even(found: BreakEven, cutoff_: float, name: str, costs: Costs) -> tuple[str, str]:
     """Say at which ratio of a miss to a refusal a cut-off would be the cheapest: the ratio, and a sentence."""
     units = "LGD to margin" if isinstance(costs, LoanCosts) else "miss to refusal"

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from dashboard.labels import METRICS
+from dashboard.labels import METRICS, column_text
 from pipeline import contract
 from pipeline.registry.runs import COMPLETE, FOREIGN, RUNNING, STATES
 
@@ -53,6 +53,19 @@ def matching(runs: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     if filters.tag.strip():
         found = found[_has_tag(found, filters.tag.strip())]
     return found.reset_index(drop=True)
+
+
+def said(filters: Filters) -> str:
+    """Say which runs pass, as raw text: "bake-off b1, family logistic, F1 · test at least 0.4"; "all" when every run does."""
+    parts = [] if filters.bakeoff == ALL else [f"bake-off {filters.bakeoff}"]
+    parts += [f"family {' or '.join(filters.families)}"] if filters.families else []
+    parts += [f"state {' or '.join(filters.states) or 'none'}"] if filters.states != SHOWN_STATES else []
+    dates = {"begun since": filters.since, "begun until": filters.until}
+    texts = {"tag": filters.tag.strip(), "holding": filters.text.strip()}
+    parts += [f"{name} {value}" for name, value in (dates | texts).items() if value]
+    bounds = {"at least": filters.at_least, "at most": filters.at_most} if filters.metric else {}
+    parts += [f"{column_text(filters.metric)} {name} {value:g}" for name, value in bounds.items() if value is not None]
+    return ", ".join(parts) or "all"
 
 
 def whole_history(filters: Filters) -> Filters:

@@ -6,23 +6,22 @@ from dashboard import loading, worth
 from dashboard.charts.cost import CostPicture, cost_chart
 from dashboard.charts.people import people_chart, per_thousand, said, thousand
 from dashboard.components.confusion import confusion
+from dashboard.components.cutoff_picker import pick_cutoff
 from dashboard.components.download_page import download_page
 from dashboard.components.propose_policy import propose_policy
 from dashboard.cut_answers import in_words, said_baseline, said_break_even
-from dashboard.labels import TERMS, cutoff, money, percent, short_money
+from dashboard.labels import cutoff, money, short_money
 from dashboard.worth import Cuts
 from pipeline import contract
 from pipeline.evaluation.cost import CashCosts, cost_curve, money_table
 from pipeline.evaluation.curve import confusion_at, rates
-
-KEY = "cutoff"
 
 
 @st.fragment
 def explore(cuts: Cuts, answer: str) -> None:
     """Draw slider, story, cost curve, people and the four cells on test; then what can be done with this cut-off."""
     desk, given = cuts.desk, cuts.given
-    chosen = _pick_cutoff(cuts)
+    chosen = pick_cutoff(cuts)
     row = confusion_at(desk.test, chosen)
     people, cells = per_thousand(row), money_table(row, given.costs)
     is_cash = isinstance(given.costs, CashCosts)
@@ -67,41 +66,3 @@ def _finding(cuts: Cuts, chosen: float) -> str:
         f"{cutoff(chosen)} {kept} {money(abs(saved.per_1000), cuts.desk.currency)} per 1,000 on test{year} "
         f"against {said_baseline(cuts.given.baseline.name)}"
     )
-
-
-def _pick_cutoff(cuts: Cuts) -> float:
-    """Slider in per cent, in the link; a value that stands for a named cut-off means exactly that one."""
-    named = {_shown(mark.cutoff): mark.cutoff for mark in reversed(cuts.marks)}
-    _seed(cuts)
-    value = st.slider(
-        "Decline from this PD (%)", 0.0, 100.0, step=0.1, format="%.1f %%", key=KEY, bind="query-params",
-        help=TERMS["cutoff"].help,
-    )  # fmt: skip
-    with st.container(horizontal=True, gap="small"):
-        for mark in cuts.marks:
-            label = f"{mark.name} {percent(mark.cutoff) if mark.cutoff < float('inf') else 'none'}"
-            st.button(label, key=f"to_{mark.name}", on_click=_move, args=(mark.cutoff,), type="tertiary")
-    return named.get(float(value), float(value) / 100)
-
-
-def _seed(cuts: Cuts) -> None:
-    """Start at the run's cut-off, unless the link names a usable one; another run starts anew."""
-    is_other_run = st.session_state.get("cutoff_of") not in (None, cuts.desk.run_id)
-    st.session_state["cutoff_of"] = cuts.desk.run_id
-    if is_other_run or (KEY not in st.session_state and not _is_usable(st.query_params.get(KEY))):
-        _move(cuts.desk.own)
-
-
-def _is_usable(text: str | None) -> bool:
-    try:
-        return text is not None and 0 <= float(text) <= 100
-    except ValueError:
-        return False
-
-
-def _move(to: float) -> None:
-    st.session_state[KEY] = _shown(to)
-
-
-def _shown(value: float) -> float:
-    return round(100 * min(value, 1.0), 1)

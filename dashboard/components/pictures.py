@@ -1,7 +1,7 @@
 """The field in one picture, of four the reader can choose; a fragment, so that choosing redraws it alone."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -30,10 +30,20 @@ def pictures(board: Board, history: pd.DataFrame, config: ProjectConfig | None) 
 
 
 def _f1_recall(board: Board, config: ProjectConfig | None) -> None:
-    best = leader(board.field, board.by)
-    if best is None or not board.field.is_comparable:
+    found = f1_recall(board, config)
+    if found is None:
         st.caption("Runs tested on different rows are not drawn in one picture.")
         return
+    figure, title, said = found
+    st.plotly_chart(figure, key="f1_recall", alt=f"F1 against recall on test with 95 % intervals. {title}")
+    st.caption(said)
+
+
+def f1_recall(board: Board, config: ProjectConfig | None) -> tuple[Any, str, str] | None:
+    """Return F1 against recall as a figure, its title and what must be said beside it; None without runs to compare."""
+    best = leader(board.field, board.by)
+    if best is None or not board.field.is_comparable:
+        return None
     runs = board.field.candidates
     is_baseline = (runs["family"] == "prior") & (runs["run_id"] != best["run_id"])
     shown = runs[~is_baseline].head(MOST_CROSSES)
@@ -45,10 +55,7 @@ def _f1_recall(board: Board, config: ProjectConfig | None) -> None:
     n_tied = int(((shown["test_f1_hi"] >= best["test_f1_lo"]) & ~shown["is_leader"]).sum())
     n_others = len(shown) - 1
     title = f"{n_tied} of {n_others} others overlap the leader's F1 interval" if n_others > 0 else "One candidate so far"
-    chart = f1_recall_chart(shown, title, lines, board.currency)
-    st.plotly_chart(chart, key="f1_recall", alt=f"F1 against recall on test with 95 % intervals. {title}")
     left_out = " The prior-only baseline is left out." if is_baseline.any() else ""
     first = f" The first {len(shown)} on validation are drawn." if len(shown) < len(runs) - is_baseline.sum() else ""
-    st.caption(
-        f"Crosses are 95 % intervals. Along a dotted line 1,000 applications cost the same, at costs per case.{left_out}{first}"
-    )
+    said = "Crosses are 95 % intervals. Along a dotted line 1,000 applications cost the same, at costs per case."
+    return f1_recall_chart(shown, title, lines, board.currency), title, f"{said}{left_out}{first}"

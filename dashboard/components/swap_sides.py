@@ -1,15 +1,14 @@
 """Two models: who changes sides when this one takes over from another, and what that is worth."""
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import loading, ranking
-from dashboard.charts.swap import EVERYBODY, swap_chart
+from dashboard.charts.swap import swap_chart
+from dashboard.components import printed, swap_words
 from dashboard.components.downloads import download
-from dashboard.labels import cutoff, label_of, money, number, percent, plain
+from dashboard.labels import cutoff, label_of, plain
+from dashboard.onepage import Section
 from dashboard.worth import Cuts
 from pipeline import contract
 from pipeline.evaluation.cost import cheapest_cutoff
@@ -57,47 +56,17 @@ def _cutoffs(cuts: Cuts, rival: str, how: str) -> tuple[float, float] | None:
 
 
 def _draw(cuts: Cuts, table: pd.DataFrame, rival: str, found: tuple[float, float], how: str) -> None:
-    desk = cuts.desk
-    net = table[(table["group"] == "") & (table["set"] == NET)].iloc[0]
-    per_1000 = [1000 * float(net[name]) / desk.n for name in ("saving", "saving_lo", "saving_hi")]
-    verb, ends = ("saves", per_1000[1:]) if per_1000[0] >= 0 else ("loses", [-per_1000[2], -per_1000[1]])
-    bounds = f" [{money(ends[0])}, {money(ends[1])}]" if net["saving_lo"] == net["saving_lo"] else ""
-    swaps = table[table["set"] != NET]
-    st.markdown(
-        f"**Taking over from {rival} {verb} {money(abs(per_1000[0]), desk.currency)}{bounds} per 1,000 test applications**, "
-        f"{how}: {cutoff(found[0])} there, {cutoff(found[1])} here."
+    desk, swaps = cuts.desk, table[table["set"] != NET]
+    sentence = swap_words.worth_of(table, rival, desk.n, desk.currency) + (
+        f", {how}: {cutoff(found[0])} there, {cutoff(found[1])} here."
     )
-    title = "Nobody changes sides" if not swaps["n"].sum() else _title(swaps[swaps["group"] == ""])
-    st.plotly_chart(swap_chart(swaps, title, desk.currency), key="swap", alt=f"Swap set as facing bars. {title}")
+    st.markdown(sentence)
+    title = swap_words.title(swaps)
+    figure = swap_chart(swaps, title, desk.currency)
+    st.plotly_chart(figure, key="swap", alt=f"Swap set as facing bars. {title}")
     is_known = "" if table["inferred"].any() else " Every outcome here is known, so none is inferred."
     st.caption(f"{label_of('swap_set').help} Bars name people and their default rate; inferred ones are hatched.{is_known}")
-    st.dataframe(_said(table, desk.currency, desk.n), hide_index=True, alt="The swap set in people, default rate and money")
+    said = swap_words.said(table, desk.currency, desk.n)
+    st.dataframe(said, hide_index=True, alt="The swap set in people, default rate and money")
     download(table, "swap_set.csv", "swap")
-
-
-def _title(everybody: pd.DataFrame) -> str:
-    said = everybody.groupby("set")["n"].sum()
-    return f"{said.get('swap_in', 0):,.0f} newly approved, {said.get('swap_out', 0):,.0f} newly refused"
-
-
-def _said(table: pd.DataFrame, currency: str, n: int) -> pd.DataFrame:
-    names = {"swap_in": "newly approved", "swap_out": "newly refused", NET: "net"}
-    rows = [
-        {
-            "Segment": row["group"] or EVERYBODY,
-            "Who": names[row["set"]] + (" (inferred)" if row["inferred"] and row["set"] != NET else ""),
-            "People": number(float(row["n"]), 0),
-            "Default rate": _bounds(row, "default_rate", percent),
-            f"Expected loss per 1,000 ({currency})": money(1000 * float(row["expected_loss"]) / n),
-            f"Keeps per 1,000 ({currency})": _bounds(row, "saving", lambda value: money(1000 * value / n)),
-        }
-        for row in table.to_dict("records")
-    ]
-    return pd.DataFrame(rows)
-
-
-def _bounds(row: Mapping[Hashable, Any], name: str, say: Callable[[float], str]) -> str:
-    value, lo, hi = (float(str(row[f"{name}{end}"])) for end in ("", "_lo", "_hi"))
-    if value != value:
-        return "–"
-    return f"{say(value)} [{say(lo)}, {say(hi)}]" if lo == lo else say(value)
+    printed.keep(Section("Two models: who changes sides", (sentence + is_known,), (figure,), (said,)))

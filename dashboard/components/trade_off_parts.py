@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 import streamlit as st
 
+from dashboard.components import printed
 from dashboard.components.measures import measures
 from dashboard.components.review_band import review_band
 from dashboard.components.swap_sides import swap_sides
@@ -22,6 +23,7 @@ def parts(cuts: Cuts, candidates: pd.DataFrame) -> None:
         "Default rate": lambda: default_rate(cuts),
         "Measures": lambda: measures(cuts),
     }
+    printed.clear()
     for tab, draw in zip(st.tabs(list(drawn), key="part", bind="query-params"), drawn.values(), strict=True):
         if tab.open:
             with tab:

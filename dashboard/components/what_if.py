@@ -4,9 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.sensitivity import cost_grid_chart
+from dashboard.components import printed
 from dashboard.components.downloads import download
 from dashboard.cut_answers import said_baseline
 from dashboard.labels import cutoff, money, number, percent
+from dashboard.onepage import Section
 from dashboard.worth import Cuts
 from pipeline.evaluation.cost import CashCosts, LoanCosts, cheapest_cutoff
 from pipeline.evaluation.policy import policy_outcome
@@ -37,14 +39,15 @@ def sensitivity(cuts: Cuts) -> None:
     names = ("Margin", "LGD") if is_loan else (f"A refusal costs ({desk.currency})", f"A miss costs ({desk.currency})")
     found = grid["cutoff"]
     title = f"From half to twice the costs the best cut-off moves from {cutoff(found.min())} to {cutoff(found.max())}"
-    st.plotly_chart(
-        cost_grid_chart(grid, names, title, desk.currency, as_shares=is_loan), key="sensitivity", alt=f"Heat map. {title}"
-    )  # fmt: skip
-    st.caption(
+    figure = cost_grid_chart(grid, names, title, desk.currency, as_shares=is_loan)
+    st.plotly_chart(figure, key="sensitivity", alt=f"Heat map. {title}")
+    said = (
         f"Each cell: the best cut-off on validation, and what it saves per 1,000 test applications against "
         f"{said_baseline(base.name)}. Framed: your costs. Limits are not applied.{note}"
     )
+    st.caption(said)
     download(grid, "sensitivity.csv", "sensitivity")
+    printed.keep(Section("Were the costs other than stated", (said,), (figure,)))
 
 
 def default_rate(cuts: Cuts) -> None:

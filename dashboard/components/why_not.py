@@ -1,5 +1,7 @@
 """Why the leader and not the others: one paragraph, and the table that every number in it comes from."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
@@ -16,22 +18,39 @@ MOST = 8
 """So many others are compared row by row; each takes about a fifth of a second, once."""
 
 
-def why_not(board: Board, config: ProjectConfig | None) -> None:
-    """Draw the paragraph and, folded, its table; nothing when fewer than two candidates are ranked."""
+@dataclass(frozen=True)
+class Evidence:
+    """The candidates nearest on validation, leader first; the paired differences; and the paragraph that says both."""
+
+    near: pd.DataFrame
+    paired: pd.DataFrame
+    paragraph: str
+
+
+def evidence(board: Board, config: ProjectConfig | None) -> Evidence | None:
+    """Return why the leader leads; None when fewer than two candidates are ranked. Raises TrackingUnavailable."""
     best = leader(board.field, board.by)
     runs = ranked(board.field.candidates, board.by).candidates
     if best is None or len(runs) < 2 or not board.field.is_comparable:
-        return
+        return None
     near = runs.iloc[: MOST + 1]
-    st.markdown("#### Why not the others", anchors=False)
-    with st.skeleton(height=120):
-        paired = paired_table(near, str(best["run_id"]), project_costs(config) if config else None, board.by)
+    paired = paired_table(near, str(best["run_id"]), project_costs(config) if config else None, board.by)
     names = {r: plain(board.names[r]) for r in near["run_id"]}
-    st.markdown(answers.why_not(near, paired, names, board.by, len(runs) - len(near), board.currency))
-    if paired.empty:
+    return Evidence(near, paired, answers.why_not(near, paired, names, board.by, len(runs) - len(near), board.currency))
+
+
+def why_not(board: Board, config: ProjectConfig | None) -> None:
+    """Draw the paragraph and, folded, its table; nothing when there is nothing to compare."""
+    with st.skeleton(height=120):
+        found = evidence(board, config)
+    if found is None:
+        return
+    st.markdown("#### Why not the others", anchors=False)
+    st.markdown(found.paragraph)
+    if found.paired.empty:
         return
     with st.expander("The numbers behind it", icon=":material/table:"):
-        table = _table(gains(paired, board.currency), board)
+        table = numbers_behind(found, board)
         st.dataframe(
             table, hide_index=True, alt="Every other candidate against the leader", height="content",
             column_config={"Probability of being better": st.column_config.NumberColumn(format="%.2f")},
@@ -40,7 +59,9 @@ def why_not(board: Board, config: ProjectConfig | None) -> None:
         download(table, "why_not_the_others.csv", "why_not")
 
 
-def _table(shown: pd.DataFrame, board: Board) -> pd.DataFrame:
+def numbers_behind(found: Evidence, board: Board) -> pd.DataFrame:
+    """Return every difference from the leader: candidate, what, better by, probability of being better, test applicants."""
+    shown = gains(found.paired, board.currency)
     return pd.DataFrame(
         {
             "Candidate": shown["run_id"].map(board.names),

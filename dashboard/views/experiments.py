@@ -6,18 +6,22 @@ import streamlit as st
 from dashboard import answers, loading, ranking
 from dashboard.board import Board
 from dashboard.components import page
+from dashboard.components.board_page import Meeting, download_board
 from dashboard.components.compare import compare
+from dashboard.components.foreign_board import foreign_board
 from dashboard.components.leaderboard import leaderboard
+from dashboard.components.opening import opened
 from dashboard.components.outside import failed_runs, foreign_runs
 from dashboard.components.pick_filters import pick_experiments, pick_filters, say_how_many
 from dashboard.components.pictures import pictures
 from dashboard.components.run_detail import run_detail
 from dashboard.components.run_picker import pick_run
 from dashboard.components.why_not import why_not
-from dashboard.filters import ALL, Filters, matching, whole_history
+from dashboard.filters import ALL, Filters, matching, said, whole_history
 from dashboard.labels import plain
 from dashboard.worth import project_costs
 from pipeline.project import ProjectConfig
+from pipeline.registry.runs import FOREIGN
 
 QUESTION = "Which run should we ship, and is it really better?"
 MOST_LISTED = 200
@@ -25,35 +29,40 @@ MOST_LISTED = 200
 
 
 def draw(project: str) -> None:
-    with st.skeleton(height=400):
-        runs = loading.read_runs(project)
-    candidates, left_out = ranking.candidates(runs.table), ranking.left_out(runs.table)
-    if runs.table.empty:
-        return page.nothing_yet(runs)
-    if candidates.empty:
-        page.no_complete_run(project, left_out)
-        foreign_runs(runs.table, project)
-        return page.freshness(runs)
-    top, live = st.container(), loading.read_release(project)
-    config = loading.project_config(live.run_id or str(candidates["run_id"].iloc[0]), project)
+    found = opened(project, otherwise=_without_candidates)
+    if found is None:
+        return None
+    runs, top, live = found.runs, st.container(), loading.read_release(project)
+    config = loading.project_config(live.run_id or str(found.candidates["run_id"].iloc[0]), project)
     table = loading.with_experiments(runs.table, pick_experiments(project))
     filters, by = pick_filters(table, config.cutoff.choose_by if config else "")
     field = ranking.field_of(matching(table, filters), by, table[table["run_id"] == live.run_id])
     say_how_many(len(field.board), filters, table)
-    names = ranking.names_of(table)
-    board = Board(field, names, by, live.run_id, config.project.currency if config else "")
+    board = Board(field, ranking.names_of(table), by, live.run_id, config.project.currency if config else "")
     if field.board.empty:
         st.info("No run matches these filters; clear them or choose another bake-off.", icon=":material/filter_alt_off:")
-        return page.freshness(runs, left_out)
+        return page.freshness(runs, found.left_out)
+    answer = None
     with top, page.or_say_why():
-        page.answer(_answer(board, filters, config))
+        answer = _answer(board, filters, config)
+        page.answer(answer)
     _side_by_side(board, table, project, filters, config)
     with page.or_say_why():
         why_not(board, config)
+    if answer is not None:
+        download_board(Meeting(board, answer, config, project, said(filters), runs.as_of))
     _in_depth(board, live.run_id)
     failed_runs(ranking.failures(runs.table, [filters.bakeoff] if filters.bakeoff != ALL else []))
     foreign_runs(table, project)
-    return page.freshness(runs, left_out)
+    return page.freshness(runs, found.left_out)
+
+
+def _without_candidates(runs: pd.DataFrame, left_out: str) -> None:
+    if (runs["state"] == FOREIGN).any():
+        foreign_board(runs, left_out)
+        failed_runs(ranking.failures(runs))
+    else:
+        page.no_complete_run(str(st.session_state["project"]), left_out)
 
 
 def _answer(board: Board, filters: Filters, config: ProjectConfig | None) -> answers.Answer:

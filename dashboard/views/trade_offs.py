@@ -8,6 +8,7 @@ from dashboard.answers import Answer
 from dashboard.components import page
 from dashboard.components.cost_inputs import pick_assumptions, pick_baseline
 from dashboard.components.cutoff_explorer import explore
+from dashboard.components.opening import opened
 from dashboard.components.run_picker import pick_run
 from dashboard.components.trade_off_parts import parts
 from pipeline import contract
@@ -17,17 +18,12 @@ QUESTION = "Where do we set the cut-off, and what does each choice cost?"
 
 
 def draw(project: str) -> None:
-    with st.skeleton(height=400):
-        runs = loading.read_runs(project)
-    candidates, left_out = ranking.candidates(runs.table), ranking.left_out(runs.table)
-    if runs.table.empty:
-        return page.nothing_yet(runs)
-    if candidates.empty:
-        page.no_complete_run(project, left_out)
-        return page.freshness(runs)
+    found = opened(project)
+    if found is None:
+        return None
+    candidates, release = found.candidates, loading.read_release(project)
     top, names = st.container(), ranking.names_of(candidates)
-    release = loading.read_release(project)
-    default = release.run_id if release.run_id in names else ranking.chosen(runs.table)
+    default = release.run_id if release.run_id in names else ranking.chosen(candidates)
     left, right = st.columns([3, 2])
     with left:
         run_id = pick_run(names, default, key="trade_off_run")
@@ -40,7 +36,7 @@ def draw(project: str) -> None:
             with right:
                 baseline = pick_baseline(desk)
             _draw_desk(desk, baseline, top, candidates)
-    return page.freshness(runs, left_out)
+    return page.freshness(found.runs, found.left_out)
 
 
 def _say_what_is_missing() -> None:
