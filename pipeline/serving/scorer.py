@@ -21,7 +21,7 @@ from pipeline.serving.records import Application, Decision, Reason, Shadow
 from pipeline.serving.warn import FEW_ROWS
 
 TextArray = npt.NDArray[np.object_]
-TEXT: Final = pd.StringDtype(na_value=np.nan)
+TEXT: Final[Any] = pd.StringDtype(na_value=np.nan)
 """The pandas type ``str``."""
 
 
@@ -139,7 +139,7 @@ def inputs_frame(config: ProjectConfig, inputs: Sequence[Mapping[str, object]]) 
     """Return validated inputs as the typed frame that models take: float64 for numbers and booleans, str for categories."""
     columns: dict[str, Any] = {}
     for feature in config.features:
-        values = [row[feature.name] for row in inputs]
+        values: list[Any] = [row[feature.name] for row in inputs]
         if feature.kind == "category":
             columns[feature.name] = pd.array(values, dtype=TEXT)  # a Series would take four times as long
         else:
