@@ -98,9 +98,11 @@ class Caps(TransformerMixin, BaseEstimator):
 
 
 def safe_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Divide element by element; NaN where the denominator is zero or either side is missing."""
+    """Divide element by element; NaN where either side is missing, the denominator is zero, or no float holds the result."""
     out = np.full(numerator.shape, np.nan)
-    return np.divide(numerator, denominator, out=out, where=denominator != 0)
+    with np.errstate(over="ignore"):  # an income of 1e-310 is above zero and passes every range
+        np.divide(numerator, denominator, out=out, where=denominator != 0)
+    return np.where(np.isinf(out), np.nan, out)
 
 
 def raw_columns(config: ProjectConfig) -> RawColumns:

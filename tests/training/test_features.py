@@ -89,6 +89,10 @@ def test_a_ratio_is_the_quotient_or_missing_and_never_infinite(pairs: list[tuple
         assert np.isnan(ratio) if b == 0 or np.isnan(b) else ratio == a / b
 
 
+def test_a_denominator_next_to_zero_gives_a_missing_ratio_not_an_infinite_one() -> None:
+    np.testing.assert_array_equal(safe_ratio(np.array([1000.0]), np.array([2e-311])), [np.nan])
+
+
 def test_iqr_caps_are_the_quartiles_of_the_training_rows_and_their_reach() -> None:
     caps = Caps("iqr", 1.5, [0.0, 1.0]).fit(np.arange(1.0, 6.0)[:, None])
     assert (caps.low_[0], caps.high_[0]) == (2 - 1.5 * 2, 4 + 1.5 * 2)
