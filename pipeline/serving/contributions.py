@@ -61,7 +61,7 @@ class Explainer:
     def contributions(self, scored: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Return contributions (n, k) in log-odds of the PD in the order of `factors`, and the base (n,) they start from.
 
-        Base plus the row's sum is the logit of the PD, see `logit`. The base is the same in every row, and all that the prior has.
+        Base plus the row's sum is the logit of the PD, see `logit`. The base is the same in every row; the prior has only that.
         """
         X = self.matrix(scored)
         return self.contributions_of_matrix(X, self.pd_of_matrix(X))

@@ -60,6 +60,16 @@ class Reasoner:
         """Mean logit of the reference group, where the waterfall starts."""
         return self.group.score
 
+    @property
+    def group_size(self) -> int:
+        """Applicants in the reference group."""
+        return self.group.size
+
+    @property
+    def group_note(self) -> str:
+        """What is unusual about the group (nobody would be approved), or nothing."""
+        return self.group.note
+
     def principal(self, frame: pd.DataFrame, pds: FloatArray) -> list[tuple[Reason, ...]]:
         """Return up to `contract.MAX_REASONS` reasons per row, the weightiest first; ties in the project's order.
 
