@@ -18,6 +18,7 @@ from pipeline.registry.ledger import APPROVAL, PROMOTION, PROPOSAL, REJECTION, R
 from pipeline.registry.policies import PolicyError, read_policy
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.registry.versions import Version, VersionError
+from pipeline.settings import Settings
 from pipeline.store.engine import writing
 
 HISTORY_COLUMNS: Final = (
@@ -111,12 +112,12 @@ def history(engine: Engine, project: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS), dtype=object)
 
 
-def alias_differs(engine: Engine, project: str) -> str | None:
+def alias_differs(engine: Engine, project: str, settings: Settings | None = None) -> str | None:
     """Say how MLflow's champion alias differs from the ledger, or None when both name the same version.
 
     Raises TrackingUnavailable when MLflow cannot be asked.
     """
-    live, champion = ledger.live_at(engine, project), versions.champion(project)
+    live, champion = ledger.live_at(engine, project), versions.champion(project, settings)
     approved = live.model_version if live else None
     if approved == champion:
         return None

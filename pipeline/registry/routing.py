@@ -6,7 +6,7 @@ Every change is a ledger row, so scorers follow it without a restart and "who le
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
@@ -16,6 +16,9 @@ from pipeline.registry.ledger import LedgerEntry, LedgerError
 from pipeline.registry.policies import PolicyError, read_policy
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.registry.versions import VersionError
+
+MOST_SHARE: Final = 0.5
+"""A canary decides at most this share of the applicants: beyond it, it would be the champion in all but name."""
 
 
 class RoutingError(ValueError):
@@ -38,12 +41,16 @@ class Routing:
 
 
 def current(store: Engine | Connection, project: str) -> Routing | None:
-    """Return how the challenger runs now; None when there is none, it was switched off, or it is the champion meanwhile."""
-    changes = [entry for entry in ledger.history(store, project) if entry.event == ledger.ROUTING]
+    """Return how the challenger runs now; None when there is none, it was switched off, or its proposal has been settled.
+
+    A promotion or a rejection settles it for good: a version that was promoted and rolled back does not come back as canary.
+    """
+    entries = ledger.history(store, project)
+    changes = [entry for entry in entries if entry.event == ledger.ROUTING]
     if not changes or changes[-1].subject["mode"] == contract.ROUTE_OFF:
         return None
-    entry, live = changes[-1], ledger.live_at(store, project)
-    if live is None or live.model_version == entry.subject["model_version"]:
+    entry = changes[-1]
+    if ledger.live_at(store, project) is None or any(_settles(later, entry) for later in entries if later.seq > entry.seq):
         return None
     return Routing(**entry.subject, model_sha256=entry.evidence["model_sha256"], since=entry.at, seq=entry.seq)
 
@@ -52,32 +59,57 @@ def route(engine: Engine, proposal: int, *, mode: str, share: float = 0.0, actor
     """Let a proposal's version run beside the champion, or with mode ``off`` stop it; returns the ledger row.
 
     A canary decides about people, so another person than the proposer must start it. Raises RoutingError when the proposal is
-    unknown, the mode or share makes no sense, nothing is live yet, the version is live already, or its evidence is no longer
-    true.
+    unknown or rejected, the mode or share makes no sense, nothing is live yet, the version is live already, its evidence is no
+    longer true, the ledger is broken, or what is to be stopped is not what runs.
     """
     try:
         proposed = ledger.read_entry(engine, proposal)
         if proposed is None or proposed.event != ledger.PROPOSAL:
             raise RoutingError(f"{proposal} is no proposal; the release history lists their numbers")
-        _check(engine, proposed, mode, share, actor)
+        _check_words(mode, share)
+        _check_ledger(engine, proposed, mode)
+        if mode != contract.ROUTE_OFF:
+            _check_evidence(engine, proposed, mode, actor)
         subject = {key: proposed.subject[key] for key in ("model_version", "policy_id", "run_id")}
         subject |= {"mode": mode, "share": share, "proposal": proposal}
         entry = ledger.append(engine, proposed.project, ledger.ROUTING, actor, subject, reason, _evidence(proposed.evidence))
-        versions.set_challenger(proposed.project, None if mode == contract.ROUTE_OFF else subject["model_version"])
+        _mirror(entry)
         return entry
     except (VersionError, PolicyError, LedgerError, TrackingUnavailable, releases.ReleaseError) as error:
         raise RoutingError(str(error)) from error
 
 
-def _check(engine: Engine, proposed: LedgerEntry, mode: str, share: float, actor: str) -> None:
+def _settles(later: LedgerEntry, entry: LedgerEntry) -> bool:
+    if later.event == ledger.REJECTION:
+        return bool(later.subject["proposal"] == entry.subject["proposal"])
+    is_release = later.event in (ledger.PROMOTION, ledger.ROLLBACK)
+    return is_release and bool(later.subject["model_version"] == entry.subject["model_version"])
+
+
+def _check_words(mode: str, share: float) -> None:
     if mode not in contract.ROUTES:
         raise RoutingError(f"mode {mode!r} is none; use one of {', '.join(contract.ROUTES)}")
-    if mode == contract.ROUTE_CANARY and not 0 < share <= 0.5:
-        raise RoutingError(f"share {share:g}: a canary decides more than 0 and at most 0.5 of the applicants")
+    if mode == contract.ROUTE_CANARY and not 0 < share <= MOST_SHARE:
+        raise RoutingError(f"share {share:g}: a canary decides more than 0 and at most {MOST_SHARE:g} of the applicants")
     if mode != contract.ROUTE_CANARY and share:
         raise RoutingError(f"share {share:g}: only a canary has a share; leave it out")
+
+
+def _check_ledger(engine: Engine, proposed: LedgerEntry, mode: str) -> None:
+    problems = ledger.verify(engine, proposed.project)
+    if problems:
+        raise RoutingError(f"the ledger of {proposed.project} is broken, so nothing can be routed: {problems[0]}")
+    entries = ledger.history(engine, proposed.project)
     if mode == contract.ROUTE_OFF:
-        return
+        last = next((entry.subject["proposal"] for entry in reversed(entries) if entry.event == ledger.ROUTING), None)
+        if last != proposed.seq:  # stopping twice is harmless, and repairs an alias that was left behind
+            runs = "nothing runs beside the champion" if last is None else f"proposal {last} was routed last"
+            raise RoutingError(f"proposal {proposed.seq} does not run, so it cannot be stopped: {runs}")
+    elif any(entry.event == ledger.REJECTION and entry.subject["proposal"] == proposed.seq for entry in entries):
+        raise RoutingError(f"proposal {proposed.seq} was rejected; propose the version again to run it as challenger")
+
+
+def _check_evidence(engine: Engine, proposed: LedgerEntry, mode: str, actor: str) -> None:
     live = ledger.live_at(engine, proposed.project)
     if live is None:
         raise RoutingError(f"nothing is live in {proposed.project}, so there is no champion to run beside")
@@ -87,6 +119,18 @@ def _check(engine: Engine, proposed: LedgerEntry, mode: str, share: float, actor
         releases.require_other_person(proposed, actor)
     releases.require_evidence(engine, proposed)
     read_policy(engine, proposed.subject["policy_id"])
+
+
+def _mirror(entry: LedgerEntry) -> None:
+    """Let the challenger alias follow a committed row; the ledger, which scorers follow, already holds it."""
+    number = None if entry.subject["mode"] == contract.ROUTE_OFF else entry.subject["model_version"]
+    try:
+        versions.set_challenger(entry.project, number)
+    except (VersionError, TrackingUnavailable) as error:
+        raise RoutingError(
+            f"the routing holds by ledger row {entry.seq}, but MLflow's alias {contract.ALIAS_CHALLENGER!r} could not follow: "
+            f"{error} Run the same step again to repair it."
+        ) from error
 
 
 def _evidence(evidence: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,19 +101,29 @@ def run_tags(run_id: str) -> Mapping[str, str]:
         return dict(_run(client, run_id).data.tags)
 
 
-def champion(project: str) -> int | None:
+def champion(project: str, settings: Settings | None = None) -> int | None:
     """Return the version that the champion alias names, or None; the ledger, not this, says what is approved."""
-    settings = load_settings()
+    return _aliased(project, contract.ALIAS_CHAMPION, settings or load_settings())
+
+
+def challenger(project: str) -> int | None:
+    """Return the version that the challenger alias names, or None; the ledger says what runs beside the champion."""
+    return _aliased(project, contract.ALIAS_CHALLENGER, load_settings())
+
+
+def _aliased(project: str, alias: str, settings: Settings) -> int | None:
     if is_empty(settings):
         return None
-    found = ask(settings, _or_none("get_model_version_by_alias", project, contract.ALIAS_CHAMPION))
+    found = ask(settings, _or_none("get_model_version_by_alias", project, alias))
     return int(found.version) if found else None
 
 
 def set_champion(project: str, number: int) -> None:
-    """Point the champion alias at a version. For `releases` only: the ledger row comes first."""
+    """Point the champion alias at a version, which is challenger no longer. For `releases` only: the ledger row comes first."""
     with _talking(load_settings()) as client:
         client.set_registered_model_alias(project, contract.ALIAS_CHAMPION, str(number))
+        if client.get_registered_model(project).aliases.get(contract.ALIAS_CHALLENGER) == str(number):
+            client.delete_registered_model_alias(project, contract.ALIAS_CHALLENGER)
 
 
 def set_challenger(project: str, number: int | None) -> None:

@@ -22,8 +22,9 @@ from pipeline.settings import Settings
 
 REFRESH_SECONDS = 2.0
 """How soon a release, a rollback or a changed routing is followed."""
-ALIAS_SECONDS = 60.0
-"""How often MLflow is asked whether its alias still agrees."""
+AUDIT_SECONDS = 60.0
+"""How often the ledger's chain is verified and MLflow is asked whether its alias still agrees."""
+CONFIRM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,30 +48,42 @@ class Desk:
         self._pair: Pair | None = None
         self._seq = -1
         self._looked = -REFRESH_SECONDS
-        self._alias_asked = -ALIAS_SECONDS
-        self._differs: str | None = None
+        self._failed: ServingError | TrackingUnavailable | None = None
+        self._audited = -AUDIT_SECONDS
+        self._blocked: str | None = None
 
     def pair(self) -> Pair:
         """Return what decides now. Raises ServingError when nothing may, TrackingUnavailable when it cannot be loaded yet."""
         with self._lock:
-            if self._pair is None or time.monotonic() - self._looked >= REFRESH_SECONDS:
+            if time.monotonic() - self._looked >= REFRESH_SECONDS:
                 self._follow()
-            if self._differs:
-                raise ServingError(f"nothing is scored: {self._differs}")
+            if self._failed is not None:
+                raise type(self._failed)(str(self._failed))  # a new one: threads share nothing that a traceback hangs on
+            if self._blocked:
+                raise ServingError(f"nothing is scored: {self._blocked}")
             assert self._pair is not None
             return self._pair
 
     def _follow(self) -> None:
+        """Load what the ledger names since the last look. A failure stands until the next one, or every applicant would wait.
+
+        What the ledger no longer names decides nothing more, even while its successor cannot be loaded.
+        """
+        self._failed = None
         try:
             seq = ledger.newest_seq(self.engine, self.project)
             if self._pair is None or seq != self._seq:
+                is_first = self._pair is None
                 self._pair = self._load()
                 self._seq = seq
-                self._differs = None
+                self._audit(wait=is_first)
+        except (ServingError, TrackingUnavailable) as error:
+            self._failed = error
         except DBAPIError as error:
-            raise ServingError(f"the store cannot be read, so nothing can be recorded or scored: {error.orig}") from None
+            self._failed = ServingError(f"the store cannot be read, so nothing can be recorded or scored: {error.orig}")
         self._looked = time.monotonic()
-        self._ask_alias()
+        if self._looked - self._audited >= (REFRESH_SECONDS if self._blocked else AUDIT_SECONDS):
+            self._audit(wait=False)
 
     def _load(self) -> Pair:
         problems = ledger.verify(self.engine, self.project)
@@ -107,24 +120,38 @@ class Desk:
     def _loaded(self) -> tuple[LiveModel | None, ...]:
         return () if self._pair is None else (self._pair.champion, self._pair.challenger)
 
-    def _ask_alias(self) -> None:
-        """Ask MLflow in the background: a server that hangs must not hold up an applicant."""
-        if time.monotonic() - self._alias_asked < ALIAS_SECONDS:
-            return
-        self._alias_asked = time.monotonic()
-        threading.Thread(target=self._compare_alias, daemon=True, name="riskdeck-alias").start()
+    def _audit(self, *, wait: bool) -> None:
+        """Ask whether ledger and alias still hold; in the background, because a server that hangs must not stop applicants."""
+        self._audited = time.monotonic()
+        thread = threading.Thread(target=self._look_again, daemon=True, name="riskdeck-audit")
+        thread.start()
+        if wait:
+            thread.join()
 
-    def _compare_alias(self) -> None:
+    def _look_again(self) -> None:
+        """Block on what is wrong twice: between the ledger row of a release and its alias lies a moment."""
+        problem = self._problem()
+        if problem is not None:
+            time.sleep(CONFIRM_SECONDS)
+            problem = self._problem()
+        self._blocked = problem
+
+    def _problem(self) -> str | None:
         try:
-            self._differs = releases.alias_differs(self.engine, self.project)
-        except (TrackingUnavailable, DBAPIError, ValueError):
-            self._differs = None  # unknown, not different: the loaded champion goes on
+            broken = ledger.verify(self.engine, self.project)
+            if broken:
+                return f"the ledger of {self.project} is broken: {broken[0]}"
+            return releases.alias_differs(self.engine, self.project, self.settings)
+        except (TrackingUnavailable, DBAPIError):
+            return self._blocked  # unknown, not different: a champion that may decide goes on, one that may not does not
 
 
 def _require_same_inputs(champion: LiveModel, challenger: LiveModel) -> None:
-    """A challenger that asks for more than the champion's form collects could not be scored."""
-    more = set(challenger.config.feature_names) - set(champion.config.feature_names)
+    """A challenger that asks for more than the champion's form collects, or for something else, could not be scored."""
+    ours = {feature.name: feature.kind == "category" for feature in champion.config.features}
+    theirs = {feature.name: feature.kind == "category" for feature in challenger.config.features}
+    more = sorted(name for name, is_category in theirs.items() if ours.get(name) is not is_category)
     if more:
         raise ServingError(
-            f"version {challenger.version} also needs {', '.join(sorted(more))}, which the champion does not ask for"
+            f"version {challenger.version} needs {', '.join(more)}, which the champion does not ask for in that kind"
         )
