@@ -98,7 +98,8 @@ decisions = Table(
     CheckConstraint("pd >= 0 AND pd <= 1", name="pd"),
     Index(None, "project", "decided_at"),
     Index(None, "project", "applicant_id"),
-    Index(None, "project", "outcome", "decided_at"),
+    # Serves every search of the Decisions page: within one source, outcome and version rows lie by time, newest last.
+    Index(None, "project", "source", "outcome", "model_version", "decided_at", "seq"),
 )
 
 overrides = Table(
