@@ -25,7 +25,7 @@ def pick_assumptions(desk: Desk, baseline: str) -> Assumptions | None:
     assumed = desk.config.costs
     first, second, third = st.columns(3)
     fee = _number(first, assumed.review_cost, "review_cost", f"A review costs ({desk.currency})", top=1e6)
-    right = _number(second, 90.0, "share_right", "Reviewers get right (%)", top=100.0)
+    right = _number(second, 100 * assumed.review_share_right, "share_right", "Reviewers get right (%)", top=100.0)
     volume = _optional(third, assumed.applications_per_year, "volume", "Applications a year", top=1e9)
     approval = _optional(first, None, "min_approval", "Approve at least (%)", top=100.0, of="approval_rate")
     recall = _optional(second, None, "min_recall", "Catch at least (recall, %)", top=100.0, of="recall")

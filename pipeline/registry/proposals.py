@@ -70,7 +70,7 @@ def own_choice(run_id: str, costs: ProjectCosts, approve_below: float | None, de
     approve = min(own, decline) if approve_below is None else approve_below
     chosen_on = contract.VALID if approve_below is None and decline_above is None else STATED
     volume = costs.applications_per_year
-    review = Review(costs.review_cost, applications_per_day=volume / 365 if volume else None)
+    review = Review(costs.review_cost, costs.review_share_right, volume / 365 if volume else None)
     return Choice(approve, decline, chosen_on, costs_of_project(costs), review, applications_per_year=volume)
 
 

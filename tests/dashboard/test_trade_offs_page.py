@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline import contract as c
+from pipeline.project import parse_project, read_project_text
 from pipeline.registry import ledger
 from pipeline.registry.policies import read_policy, write_policy
 from pipeline.store.engine import open_store
@@ -117,6 +118,16 @@ def test_reviewers_and_capacity_shape_the_band(filled_home: Store) -> None:
     )
     app.number_input(key="share_right").set_value(10.0).run()
     assert "A review band pays nothing here" in words(app), "reviewers who are mostly wrong are not asked"
+
+
+def test_reviewers_start_as_good_as_the_project_says(filled_home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = read_project_text(PROJECT)
+    assert text.count("[costs]") == 1 and "review_share_right" not in text
+    config = parse_project(text.replace("[costs]", "[costs]\nreview_share_right = 0.8"))
+    monkeypatch.setattr("dashboard.loading.project_config", lambda *_: config)
+    app = open_page(part="Review band")
+    assert app.number_input(key="share_right").value == 80
+    assert "Reviewers are assumed to get 80 % right" in words(app)
 
 
 def test_two_models_name_their_cutoffs_and_hold_the_approval_rate_when_asked(filled_home: Store) -> None:

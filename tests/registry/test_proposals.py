@@ -111,6 +111,13 @@ def test_the_runs_own_cutoff_is_validations_and_a_named_one_is_stated(tracking: 
     assert (stated.approve_below, stated.decline_above, stated.chosen_on) == (0.2, 0.2, "stated")
 
 
+def test_reviewers_are_as_good_as_the_project_says(tracking: Tracking) -> None:
+    run_id, costs = tracking.run(), load_project("taiwan").costs
+    assert own_choice(run_id, costs, None, None).review.share_right == costs.review_share_right
+    doubtful = costs.model_copy(update={"review_share_right": 0.6})
+    assert stated_costs(own_choice(run_id, doubtful, None, None))["review_share_right"] == 0.6
+
+
 @pytest.mark.parametrize("costs", [CaseCosts(5, 1), LoanCosts(0.45, 0.1), CashCosts()])
 def test_costs_come_back_from_a_policy_as_they_went_in(costs: CaseCosts | LoanCosts | CashCosts) -> None:
     stated = stated_costs(replace(CHOICE, costs=costs, review=Review(2, 0.9)))
