@@ -1,7 +1,7 @@
 """Models to explain: every family under every calibration on a small simulated book, and linear ones made by hand."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -72,11 +72,11 @@ class Explained:
     config: ProjectConfig
     frame: pd.DataFrame
 
-    @property
+    @cached_property
     def background(self) -> pd.DataFrame:
         return self.frame.assign(**{contract.BACKGROUND_PD: self.pds})
 
-    @property
+    @cached_property
     def pds(self) -> Any:
         return self.model.predict_proba(self.frame)[:, 1]
 
@@ -87,8 +87,8 @@ def book() -> pd.DataFrame:
 
 
 @cache
-def fitted(family: str, method: str, config: ProjectConfig | None = None) -> Explained:
-    config = config or load_project("simulated")
+def fitted(family: str, method: str, project_text: str | None = None) -> Explained:
+    config = parse_project(project_text) if project_text else load_project("simulated")
     y = book()[config.data.target].to_numpy()
     matrix = build_matrix(config)
     X = matrix.fit_transform(book(), y)
