@@ -96,7 +96,7 @@ def run_store() -> RunStore:
     return _run_store(str(settings.home), settings.tracking_uri)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False, on_release=RunStore.close)
 def _run_store(home: str, uri: str) -> RunStore:  # noqa: ARG001  # the place and the address are the cache key
     tracking_store.short_timeouts()
     return RunStore(load_settings())

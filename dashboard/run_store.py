@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import Final, TypeVar
 
 import pandas as pd
 
+from dashboard.artifact_copies import ArtifactCopies
 from pipeline import contract
 from pipeline.registry import runs as reader
 from pipeline.registry.index import Index, IndexedRuns, store_key
@@ -26,6 +26,7 @@ FIRST_SECONDS: Final = 6.0
 """So long a page waits for the very first sync; then it shows what has come in and says that more is coming."""
 FIRST_PAGE_SECONDS: Final = 4.0
 AGAIN_SECONDS: Final = 30.0
+NAMES: Final = "names.json"
 IMMUTABLE: Final = frozenset(
     {contract.ARTIFACT_CURVE, contract.ARTIFACT_HOLDOUT, contract.ARTIFACT_REFERENCE, contract.ARTIFACT_SEGMENTS,
      contract.ARTIFACT_IMPORTANCE, contract.ARTIFACT_PROJECT, contract.ARTIFACT_CHECKS}
@@ -39,7 +40,9 @@ class RunStore:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.index = Index(settings)
-        self._seen = settings.home / "index" / f"{store_key(settings.tracking_uri)}.seen"
+        self._copies = ArtifactCopies(settings.home / "index" / f"{store_key(settings.tracking_uri)}.seen")
+        self._later = threading.Timer(FIRST_PAGE_SECONDS, self.index.start_background)
+        self._later.daemon = True
         self._start_background()
         self._failed_at, self._reason = float("-inf"), ""
         self._names: tuple[float, tuple[str, ...]] | None = None
@@ -48,10 +51,18 @@ class RunStore:
         """Look for news at once where nothing is known; else only after the first page, for importing MLflow is work."""
         if not self._remembered_names():
             self.index.start_background()
-            return
-        later = threading.Timer(FIRST_PAGE_SECONDS, self.index.start_background)
-        later.daemon = True
-        later.start()
+        else:
+            self._later.start()
+
+    @property
+    def has_background(self) -> bool:
+        """True while a thread of this store waits or works."""
+        return self._later.is_alive() or self.index.has_background
+
+    def close(self) -> None:
+        """End what runs in the background, without waiting for it. What is known can still be read."""
+        self._later.cancel()
+        self.index.stop_background(timeout_s=0)
 
     @property
     def trouble(self) -> str:
@@ -103,18 +114,14 @@ class RunStore:
             raise reader.ArtifactMissing(f"{path} of run {run_id} is no text: {exc}") from exc
 
     def _bytes(self, run_id: str, path: str) -> bytes:
-        place = self._place(run_id, path)
-        if place is not None and place.is_file():
-            return place.read_bytes()
-        content = self._ask(lambda: reader.read_artifact_bytes(run_id, path, self.settings))
-        if place is not None:
-            _keep(place, content)
+        # What may change is asked for each time, and so is what an id would lead out of the folder for.
+        is_kept = path in IMMUTABLE and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) is not None
+        content = self._copies.read(f"{run_id}/{path}") if is_kept else None
+        if content is None:
+            content = self._ask(lambda: reader.read_artifact_bytes(run_id, path, self.settings))
+            if is_kept:
+                self._copies.keep(f"{run_id}/{path}", content)
         return content
-
-    def _place(self, run_id: str, path: str) -> Path | None:
-        """Where an artifact is kept; None when it may change, or when an id is not fit to name a folder."""
-        is_plain = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) is not None
-        return self._seen / run_id / path if is_plain and path in IMMUTABLE else None
 
     def _ask(self, question: Callable[[], T]) -> T:
         if self.trouble:
@@ -128,7 +135,7 @@ class RunStore:
     def _ask_names(self) -> tuple[str, ...]:
         names = tuple(e.name for e in self._ask(lambda: reader.list_experiments(self.settings)))
         if names:
-            _keep(self._seen / "names.json", json.dumps(names).encode())
+            self._copies.keep(NAMES, json.dumps(names).encode())
         return names
 
     def _refresh_names(self) -> None:
@@ -139,17 +146,6 @@ class RunStore:
 
     def _remembered_names(self) -> tuple[str, ...]:
         try:
-            return tuple(str(name) for name in json.loads((self._seen / "names.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return tuple(str(name) for name in json.loads(self._copies.read(NAMES) or b"[]"))
+        except ValueError:
             return ()
-
-
-def _keep(place: Path, content: bytes) -> None:
-    """Keep a copy in one step; a full disk is no error, for the store still has it."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f"{place.name}.{threading.get_ident()}.{time.monotonic_ns()}.part")
-        part.write_bytes(content)
-        part.replace(place)
-    except OSError:
-        return

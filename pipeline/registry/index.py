@@ -140,10 +140,15 @@ class Index:
 
     def start_background(self, interval_s: float = INTERVAL_SECONDS) -> None:
         """Keep every project that was asked for up to date, from a daemon thread. Called again, it does nothing."""
-        if self._thread is None or not self._thread.is_alive():
+        if not self.has_background:
             self._stop.clear()
             self._thread = threading.Thread(target=self._work, args=(interval_s,), name="riskdeck-index", daemon=True)
             self._thread.start()
+
+    @property
+    def has_background(self) -> bool:
+        """True while the background thread lives."""
+        return self._thread is not None and self._thread.is_alive()
 
     def stop_background(self, timeout_s: float = 10.0) -> None:
         """Let the background finish its page and end."""

@@ -58,3 +58,4 @@ def fresh_caches() -> Iterator[None]:
     st.cache_data.clear()
     yield
     st.cache_data.clear()
+    st.cache_resource.clear()  # with it end the threads that look after the index

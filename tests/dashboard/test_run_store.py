@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
+from dashboard import loading
 from dashboard.run_store import RunStore
 from pipeline import contract as c
 from pipeline.registry.runs import ArtifactMissing
@@ -19,6 +21,7 @@ from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.settings import load_settings
 from tests.dashboard.made_store import PROJECT, Store
 from tests.dashboard.test_pages import APP
+from tests.registry.made_index import eventually
 
 
 def test_an_artifact_is_asked_for_once_and_then_read_from_its_copy(filled_home: Store) -> None:
@@ -92,6 +95,23 @@ def test_a_new_process_with_its_data_at_hand_answers_while_the_store_is_gone(fil
     start = time.monotonic()
     assert _drawn(home) == "drawn False", "the page needs no MLflow when the index has the runs"
     assert time.monotonic() - start < 15
+
+
+def test_a_closed_store_runs_nothing_more_in_the_background_and_still_answers(filled_home: Store) -> None:
+    store = RunStore(load_settings())
+    store.index.start_background()
+    store.close()
+    assert eventually(lambda: not store.has_background)
+    assert store.names() == (PROJECT,)
+    assert store.table(filled_home.best, c.ARTIFACT_CURVE) is not None
+
+
+def test_a_store_that_leaves_the_cache_ends_its_threads(filled_home: Store) -> None:
+    store = loading.run_store()
+    store.index.start_background()
+    st.cache_resource.clear()
+    assert eventually(lambda: not store.has_background)
+    assert loading.run_store() is not store
 
 
 def test_the_project_of_the_store_is_known_by_name(filled_home: Store) -> None:
