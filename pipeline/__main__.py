@@ -80,10 +80,12 @@ def gate(project: ProjectName, run: RunId = None, as_json: AsJson = False) -> No
 
 
 @app.command()
-def reproduce(run: Annotated[str, typer.Argument(metavar="RUN_ID")], as_json: AsJson = False) -> None:
-    """Train a run again from its snapshot and compare every metric and PD to the last digit; exit 1 when one differs."""
+def reproduce(
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="Of a run, or of a decision.")], as_json: AsJson = False
+) -> None:
+    """Train a run or score a decision again and compare every number to the last digit; exit 1 when one differs."""
     with commands.plain_errors():
-        raise SystemExit(commands.reproduce(run, as_json))
+        raise SystemExit(commands.reproduce(wanted, as_json))
 
 
 @app.command()
@@ -108,11 +110,16 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback only with tokens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    new_token: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only print a token for this caller and its hash for the settings.")
+    ] = None,
 ) -> None:
     """Answer score requests over HTTP until it is stopped; what was accepted is finished."""
     from pipeline import commands_serve
 
     with commands.plain_errors():
+        if new_token is not None:
+            raise SystemExit(commands_serve.new_token(new_token))
         raise SystemExit(commands_serve.serve(project, host, port, workers))
 
 

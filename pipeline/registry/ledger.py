@@ -145,6 +145,13 @@ def live_at(store: Engine | Connection, project: str, moment: datetime | None = 
     return live_of(changes[-1]) if changes else None
 
 
+def live_projects(store: Engine | Connection) -> list[str]:
+    """Return the names of the projects in which something is live, in order."""
+    query = select(table.c.project).where(table.c.event.in_((PROMOTION, ROLLBACK))).distinct().order_by(table.c.project)
+    with _reading(store) as connection:
+        return list(connection.execute(query).scalars())
+
+
 def newest_seq(store: Engine | Connection, project: str) -> int:
     """Return the number of the project's newest row, 0 without any: a cheap way to see whether anything changed."""
     with _reading(store) as connection:
