@@ -20,6 +20,9 @@ chosen = st.navigation(
             st.Page("views/experiments.py", title="Experiments", icon=":material/science:"),
             st.Page("views/trade_offs.py", title="Trade-offs", icon=":material/balance:", url_path="trade-offs"),
         ],
+        "Underwriting": [
+            st.Page("views/applicant.py", title="Applicant", icon=":material/person_search:"),
+        ],
     }
 )
 

@@ -4,6 +4,7 @@ What needs MLflow imports it inside the reader, so that a page draws its frame f
 """
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -296,6 +297,37 @@ def _desk(home: str, uri: str, url: str, project: str) -> "Desk":  # noqa: ARG00
     from pipeline.serving.desk import Desk
 
     return Desk(load_settings(), store_engine(), project)
+
+
+def warm_desk(project: str) -> None:
+    """Load and verify what is live behind the page, once per process, so that the first applicant does not wait for it.
+
+    What fails here fails again, in words, when somebody is scored.
+    """
+    settings = load_settings()
+    _warm(str(settings.home), settings.tracking_uri, settings.database_url, project)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _warm(home: str, uri: str, url: str, project: str) -> "threading.Thread":  # noqa: ARG001  # where, for the cache key
+    def load() -> None:
+        from pipeline.serving import decision_log  # noqa: F401
+        from pipeline.serving.records import ServingError
+        from pipeline.serving.scorer import assess
+        from pipeline.store.engine import StoreError
+
+        try:
+            live = desk(project).pair().champion
+        except (ServingError, StoreError, tracking_store.TrackingUnavailable):
+            return
+        frame = live.background[list(live.config.feature_names)].head(1)
+        live.reasoner.difference(frame)
+        live.watch.warnings(frame)
+        assess(live, frame)
+
+    thread = threading.Thread(target=load, name="riskdeck-warm", daemon=True)
+    thread.start()
+    return thread
 
 
 def store_engine() -> "Engine":

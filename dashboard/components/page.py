@@ -11,7 +11,10 @@ from dashboard.labels import plain
 from dashboard.loading import Runs
 from pipeline.registry.tracking_store import TrackingUnavailable
 
-__all__ = ["answer", "empty_store", "freshness", "header", "no_complete_run", "nothing_yet", "or_say_why", "unavailable"]
+__all__ = [
+    "answer", "empty_store", "freshness", "header", "no_complete_run", "nothing_live", "nothing_yet", "or_say_why",
+    "unavailable",
+]  # fmt: skip
 
 
 def header(title: str, question: str) -> None:
@@ -62,6 +65,17 @@ def no_complete_run(project: str, left_out: str) -> None:
         f"{left_out} Only runs that finished and wrote all their evidence are compared.",
         f"python -m pipeline train {project}",
     )
+
+
+def nothing_live(project: str, n_waiting: int) -> None:
+    """No version decides: say what is missing and the command that mends it."""
+    if n_waiting:
+        why = f"Proposals of {plain(project)} that wait for another person: {n_waiting}."
+        steps = f"release history {project}", "release approve NUMBER --as NAME --reason WHY"
+    else:
+        why = f"A version of {plain(project)} must pass its gate, be proposed, and be approved by another person."
+        steps = f"gate {project}", f"release propose {project} --as NAME --reason WHY"
+    _state("Nothing is live yet, so nobody can be scored.", why, "\n".join(f"python -m pipeline {step}" for step in steps))
 
 
 def unavailable(message: str) -> None:

@@ -1,0 +1,33 @@
+"""The adverse-action letter of a decline or review, as text to read and to download."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.casework import Case
+from dashboard.labels import plain
+from pipeline import contract
+
+if TYPE_CHECKING:
+    from pipeline.serving.live import LiveModel
+
+
+def letter(case: Case, live: "LiveModel") -> None:
+    """Draw the letter, or say that an approval has none."""
+    if case.decision.outcome == contract.APPROVE:
+        st.markdown("An approval has no adverse-action letter.")
+        return
+    from pipeline.serving.letter import adverse_action_letter
+
+    try:
+        lender = live.config.underwriting.lender
+        text = adverse_action_letter(case.decision, live.config, lender=lender, when=datetime.now(UTC).date())
+    except ValueError as error:
+        st.error(plain(error), icon=":material/block:")
+        return
+    st.download_button(
+        "Letter (text)", text, f"letter-{case.decision.id}.txt", "text/plain", key="download_letter",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+    st.code(text, language=None, wrap_lines=True)
