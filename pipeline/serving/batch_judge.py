@@ -17,7 +17,7 @@ from pipeline.serving.batch_write import REFUSED_ROW, REFUSED_WHY
 from pipeline.serving.desk import Pair
 from pipeline.serving.inputs import FAULT_COLUMNS, InputRules
 from pipeline.serving.records import Reason
-from pipeline.serving.scorer import Judged
+from pipeline.serving.scorer import Assessed, Judged
 
 LONGEST_ID: Final = 200
 
@@ -56,7 +56,7 @@ def read_chunk(rules: InputRules, chunk: Chunk, leave_out: IntArray | None = Non
     odd = np.array([text is not None and not _can_be_kept(text) for text in ids], dtype=np.bool_)
     good = ~odd[checked.positions]
     positions = checked.positions[good]
-    faults = checked.faults.assign(row=rows[checked.faults["row"].to_numpy(dtype=np.int64)])
+    faults = _decimal_commas(checked.faults).assign(row=rows[checked.faults["row"].to_numpy(dtype=np.int64)])
     faults = pd.concat([faults, _broken(chunk), _odd_ids(rows[odd], rules.config)]).sort_values("row", kind="stable")
     typed = checked.frame if good.all() else checked.frame[good].reset_index(drop=True)
     return Read(typed, rows[positions], ids[positions], faults.reset_index(drop=True), checked.notes)
@@ -64,6 +64,8 @@ def read_chunk(rules: InputRules, chunk: Chunk, leave_out: IntArray | None = Non
 
 def score_chunk(pair: Pair, read: Read, *, with_reasons: bool) -> Scored:
     """Score the good rows by champion and challenger, with reasons for who is not approved, and warnings."""
+    if read.frame.empty:  # models refuse to score nobody
+        return Scored(read, _NOBODY, (), ())
     judged = scorer.judge(pair, read.frame, read.applicant_ids.tolist())
     reasons = scorer.explain(pair, judged, read.frame) if with_reasons else [()] * len(read.frame)
     return Scored(read, judged, reasons, pair.champion.watch.warnings(read.frame))
@@ -91,6 +93,17 @@ def refused_rows(chunk: Chunk, faults: pd.DataFrame, columns: Sequence[str]) -> 
     cells.insert(0, REFUSED_WHY, why)
     cells.insert(0, REFUSED_ROW, why.index)
     return cells.reset_index(drop=True)
+
+
+def _decimal_commas(faults: pd.DataFrame) -> pd.DataFrame:
+    """Name the commonest reason for which a number is none: it was written with a comma."""
+    has_comma = faults["given"].str.fullmatch(r"'[+-]?\d+,\d+'").astype(bool) & ~faults["message"].str.contains("choices")
+    said = faults["message"].where(~has_comma, faults["message"] + "; decimal commas are not read, write a point")
+    return faults.assign(message=said)
+
+
+_NOTHING = np.empty(0, dtype=object)
+_NOBODY = Judged(Assessed(np.empty(0), _NOTHING, _NOTHING), None, np.empty(0, dtype=np.bool_))
 
 
 def _can_be_kept(text: str) -> bool:
