@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Score = Callable[[pd.DataFrame], FloatArray]
 
-COARSE = {1: 400, 2: 40}
+COARSE = {1: 400, 2: 60}
 FINE = {1: 400, 2: 120}
 """Values of each input in a grid, by the number of inputs that change together."""
 BATCH_ROWS = 4096
