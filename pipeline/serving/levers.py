@@ -54,7 +54,7 @@ def levers(
     found: list[Lever] = []
     for feature in config.features:
         now = inputs[feature.name]
-        if not feature.actionable or now is None:
+        if not feature.actionable or now is None or category_text(now) in {category_text(code) for code in feature.missing}:
             continue
         if feature.kind == "number":
             found += _number(feature, float(now), background[feature.name], allowed_range(feature, ranges))

@@ -140,6 +140,8 @@ def test_two_changes_are_offered_only_when_they_are_smaller_together() -> None:
 def test_an_unknown_value_is_left_alone() -> None:
     offer = find(lambda frame: np.where(frame["amount"] < 5000, 0.1, np.where(frame["cards"] < 5, 0.1, 0.3)), cards=None)
     assert changed(offer) == {"amount": 4800.0}
+    coded = parse_project(TOML.replace("PURPOSE", "false").replace("range = [0, 10]", "missing = [99]"))
+    assert {lever.name for lever in levers(coded, {**INPUTS, "cards": 99.0}, BACKGROUND, RANGES)} == {"amount", "term"}
 
 
 def test_a_value_outside_the_ranges_comes_inside_and_never_ends_outside() -> None:
