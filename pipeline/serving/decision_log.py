@@ -1,13 +1,12 @@
 """The decision log: what was decided, durably, before anybody sees it; the same key is the same decision for ever."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC
 
 from sqlalchemy import Connection, Engine, select
 
-from pipeline.serving.decision_rows import among, decision_of, insert_rows, numbers, row_of
+from pipeline.serving.decision_rows import among, decision_of, insert_rows, numbers, reading, row_of
 from pipeline.serving.log_errors import KeyConflict, LogError, in_plain_words
 from pipeline.serving.records import Decision
 from pipeline.store.engine import transaction_lock, writing
@@ -48,14 +47,14 @@ def read_decision(store: Engine | Connection, decision_id: str) -> Decision | No
     """Return one decision of any project by its id, or None."""
     if "\0" in decision_id:
         return None
-    with _reading(store) as connection:
+    with reading(store) as connection:
         row = connection.execute(select(table).where(table.c.id == decision_id)).mappings().first()
     return decision_of(row) if row else None
 
 
 def known(store: Engine | Connection, project: str, keys: Iterable[str]) -> dict[str, str]:
     """Return the decision id of each idempotency key that the project has recorded."""
-    with _reading(store) as connection:
+    with reading(store) as connection:
         chosen = among(connection, table.c.idempotency_key, keys)
         query = select(table.c.idempotency_key, table.c.id).where(table.c.project == project, chosen)
         return {row.idempotency_key: row.id for row in connection.execute(query)}
@@ -105,7 +104,3 @@ def _numbered(answer: Decision | KeyConflict, seqs: dict[str, int]) -> Decision 
     if isinstance(answer, KeyConflict) or answer.seq is not None:
         return answer
     return replace(answer, seq=seqs[answer.id])
-
-
-def _reading(store: Engine | Connection) -> AbstractContextManager[Connection]:
-    return store.connect() if isinstance(store, Engine) else nullcontext(store)

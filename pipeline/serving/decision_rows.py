@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Text, any_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pipeline.serving.log_errors import NOTHING, LogError
@@ -44,6 +45,11 @@ def decision_of(row: RowMapping) -> Decision:
         warnings=tuple(row["warnings"]),
         shadow=None if shadow is None else Shadow(**shadow),
     )
+
+
+def reading(store: Engine | Connection) -> AbstractContextManager[Connection]:
+    """Open a connection for a read, or stay inside the caller's transaction."""
+    return store.connect() if isinstance(store, Engine) else nullcontext(store)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
