@@ -16,9 +16,11 @@ from pipeline.data.read import NUMBER_PATTERN
 from pipeline.evaluation.inputs import BoolArray
 from pipeline.project import Feature
 from pipeline.serving.records import Fault, Value
-from pipeline.serving.wording import LONGEST_NAME, expected, kind_of, nearest, plain, shown
+from pipeline.serving.wording import LONGEST_NAME, expected, nearest, plain, shown
 
 _NUMBER = re.compile(NUMBER_PATTERN[1:-1], re.ASCII)
+_NOT_GIVEN: Final = "was given"
+"""After the word nothing."""
 _NOTHING: Final = (None, pd.NA, pd.NaT)
 
 
@@ -51,13 +53,13 @@ class Field:
         try:
             self.read(value, from_text)
         except Refused as refused:
-            given = shown(None if from_text and _is_nothing(value) else value)
+            given = "nothing" if str(refused) == _NOT_GIVEN else shown(value)
             return Fault(self.feature.name, given, f"{self.feature.label}: {given} {refused}; {self.expected}")
         raise AssertionError(f"{self.feature.name}: {value!r} was refused in a column and taken alone")
 
     def _nothing(self) -> Value:
         if not self.nullable:
-            raise Refused("was given")
+            raise Refused(_NOT_GIVEN)
         return None
 
     def _read_each(self, cells: Iterable[object]) -> tuple[npt.NDArray[Any], BoolArray]:
@@ -86,7 +88,7 @@ class NumberField(Field):
 
     def read(self, value: object, from_text: bool) -> Value:
         """Return a float."""
-        number = value if type(value) is float else _as_float(value, from_text, "number")
+        number = value if type(value) is float else _as_float(value, from_text, "a number")
         if number is None or (from_text and math.isnan(number)):
             return self._nothing()
         if self.lowest <= number <= self.highest and (not self.feature.integer or number.is_integer()):
@@ -155,7 +157,7 @@ class CategoryField(Field):
         if _is_nothing(value) if from_text else value is None:
             return self._nothing()
         if not isinstance(value, str | int | float | np.number | np.bool_):
-            raise Refused(f"is {kind_of(value)}, not one of the choices")
+            raise Refused("is not one of the choices")
         if isinstance(value, float | np.floating) and not math.isfinite(value):
             raise Refused("is not one of the choices")
         text = None if _is_endless(value) else category_text(value)
@@ -190,7 +192,7 @@ def compile_field(feature: Feature) -> Field:
 def _as_float(value: object, from_text: bool, wanted: str) -> float | None:
     """Read a number; None where nothing was given."""
     if isinstance(value, bool | np.bool_):
-        raise Refused(f"is not a {wanted}")
+        raise Refused(f"is not {wanted}")
     if isinstance(value, float | np.floating):
         return float(value)
     if isinstance(value, int | np.integer):
@@ -199,14 +201,14 @@ def _as_float(value: object, from_text: bool, wanted: str) -> float | None:
         return None
     if from_text and isinstance(value, str | Decimal):
         return _parsed(str(value), wanted)
-    raise Refused(f"is {kind_of(value)}, not {'' if wanted.startswith('true') else 'a '}{wanted}")
+    raise Refused(f"is {'text, ' if isinstance(value, str) else ''}not {wanted}")
 
 
 def _parsed(text: str, wanted: str) -> float:
     """Read a text as `pipeline.data.read.parse_numbers` does."""
     found = _NUMBER.fullmatch(text.strip())
     if found is None:
-        raise Refused(f"is no {wanted}" if wanted == "number" else f"is not {wanted}")
+        raise Refused(f"is not {wanted}")
     return float(found[0])
 
 
