@@ -29,6 +29,7 @@ TRUSTED = [
 def main(path: Path) -> None:
     """Fit and log 11 models."""
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    mlflow.create_experiment("plain", artifact_location=Path(os.environ["RISKDECK_HOME"], "plain").as_uri())
     mlflow.set_experiment("plain")
     frame = pd.read_csv(path)
     y = frame.pop("default")
