@@ -43,7 +43,7 @@ class Peers:
         if self.is_too_few:
             return f"Only {self.n} past applicants had such a score: too few to say how many of them defaulted."
         return (
-            f"Of {self.n:,} past applicants with such a score {self.rate:.0%} defaulted "
+            f"Of {self.n:,} past applicants with such a score {100 * self.rate:.0f} % defaulted "
             f"[{100 * self.lo:.0f}, {100 * self.hi:.0f}]."
         )
 

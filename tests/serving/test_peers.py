@@ -19,7 +19,7 @@ def test_the_rate_is_of_those_rows_and_the_interval_is_wilsons() -> None:
     found = peers(holdout([0.2] * 50 + [0.9] * 50, [1.0] * 10 + [0.0] * 40 + [1.0] * 50), 0.2)
     assert (found.n, found.defaults, found.rate, found.from_pd, found.to_pd) == (50, 10, 0.2, 0.2, 0.2)
     assert (found.lo, found.hi) == pytest.approx((0.11244, 0.33037), abs=1e-5)  # 10 of 50, as tables of Wilson's interval give
-    assert found.sentence == "Of 50 past applicants with such a score 20% defaulted [11, 33]."
+    assert found.sentence == "Of 50 past applicants with such a score 20 % defaulted [11, 33]."
 
 
 def test_rows_without_an_outcome_or_a_pd_are_left_out() -> None:
