@@ -17,13 +17,10 @@ from sqlalchemy import (
     Engine,
     Select,
     TextClause,
-    and_,
     bindparam,
     func,
-    or_,
     select,
     text,
-    tuple_,
     union,
 )
 
@@ -38,8 +35,10 @@ COLUMNS: Final = (
 """Of `find`: ``override`` is the outcome by which a person last decided a review, ``reasons`` the texts joined by "; "."""
 PREFIX: Final = re.compile(r"[0-9a-f-]{8,36}")
 """The beginning of an id: shorter ones stand for days of decisions."""
-PREFIX_ROWS: Final = 1000
-"""The newest ids that one beginning may stand for."""
+TEXT_ROWS: Final = 1000
+"""The newest decisions that one beginning, or one applicant, stands for."""
+COUNTED: Final = 100_000
+"""How far a search counts: PostgreSQL needs half a second for a million."""
 _PER_QUERY: Final = 100
 """Stretches per statement; SQLite takes at most 500 SELECTs in one."""
 
@@ -74,11 +73,11 @@ def find(
 ) -> pd.DataFrame:  # fmt: skip
     """Return decisions as a table with `COLUMNS`, newest first: by ``decided_at``, those of one instant by ``seq``.
 
-    ``text`` is an id, the first eight or more characters of one, or an applicant's id; ``since`` is included, ``until`` is
-    not; an empty selection means all. The next page is ``before`` the last ``seq`` of this one. Raises ValueError for a time
-    without zone or a ``before`` that no decision has.
+    ``text`` is an id, the first eight or more characters of one, or an applicant's id, and stands for `TEXT_ROWS` decisions
+    at most; ``since`` is included, ``until`` is not; an empty selection means all. The next page is ``before`` the last
+    ``seq`` of this one. Raises ValueError for a time without zone or a ``before`` that no decision has.
     """
-    asked = _Asked(project, text.strip(), since, until, outcomes, versions, sources)
+    asked = _Asked(project, _plain(text), since, until, outcomes, versions, sources)
     with reading(store) as connection:
         last = None if before is None else (_decided_at(connection, before), before)
         found = _newest(connection, asked, limit, last)
@@ -87,17 +86,17 @@ def find(
 
 def count(
     store: Engine | Connection, project: str, *, text: str = "", since: datetime | None = None, until: datetime | None = None,
-    outcomes: Sequence[str] = (), versions: Sequence[int] = (), sources: Sequence[str] = (),
+    outcomes: Sequence[str] = (), versions: Sequence[int] = (), sources: Sequence[str] = (), at_most: int = COUNTED,
 ) -> int:  # fmt: skip
-    """Return how many decisions `find` would show on all its pages together."""
-    asked = _Asked(project, text.strip(), since, until, outcomes, versions, sources)
+    """Return how many decisions `find` would show on all its pages together, counting no further than ``at_most``."""
+    asked = _Asked(project, _plain(text), since, until, outcomes, versions, sources)
     with reading(store) as connection:
         if asked.text:
-            return connection.execute(select(func.count()).select_from(_by_text(asked).subquery())).scalar_one()
-        return sum(
-            int(connection.execute(query).scalar_one())
-            for query in _over_stretches(connection, asked, _COUNT, "SELECT sum(n) FROM ({}) AS counts", None, None)
-        )
+            return min(at_most, len(_by_text(connection, asked)))
+        found = 0
+        for query in _over_stretches(connection, asked, _ONE, _COUNTED, at_most, None):
+            found += connection.execute(query).scalar_one()
+        return min(at_most, found)
 
 
 def versions_seen(store: Engine | Connection, project: str) -> list[int]:
@@ -106,18 +105,22 @@ def versions_seen(store: Engine | Connection, project: str) -> list[int]:
         return sorted({version for _, _, version in _stretches(connection, project)})
 
 
+def _plain(text: str) -> str:
+    """Return text that a database takes; what it does not take stands in no id."""
+    return text.encode(errors="replace").decode().replace("\0", "?").strip()
+
+
 def _newest(connection: Connection, asked: _Asked, limit: int, last: tuple[datetime, int] | None) -> list[int]:
     """Return the numbers of the newest decisions asked for, newest first."""
     if asked.text:
-        query = _by_text(asked)
-        if last is not None:
-            query = query.where(tuple_(decisions.c.decided_at, decisions.c.seq) < tuple_(*last))
-        query = query.order_by(decisions.c.decided_at.desc(), decisions.c.seq.desc()).limit(limit)
-        return list(connection.execute(query).scalars())
-    heads: list[tuple[datetime, int]] = []
-    for merged in _over_stretches(connection, asked, _HEAD, _MERGED, limit, last):
-        rows = connection.execute(merged.columns(decided_at=UtcDateTime))
-        heads += [(row.decided_at, row.seq) for row in rows]
+        rows = _by_text(connection, asked)
+        heads = [row for row in rows if last is None or row < last]
+    else:
+        heads = [
+            (row.decided_at, row.seq)
+            for query in _over_stretches(connection, asked, _HEAD, _MERGED, limit, last)
+            for row in connection.execute(query.columns(decided_at=UtcDateTime))
+        ]
     return [seq for _, seq in sorted(heads, reverse=True)[:limit]]
 
 
@@ -127,11 +130,12 @@ _HEAD = (
     "ORDER BY decided_at DESC, seq DESC LIMIT :limit) AS head{at}"
 )
 _MERGED = "SELECT seq, decided_at FROM ({}) AS heads ORDER BY decided_at DESC, seq DESC LIMIT :limit"
-_COUNT = f"SELECT count(*) AS n FROM decisions WHERE {_WHERE}"  # noqa: S608 - our own words
+_ONE = f"SELECT 1 AS found FROM decisions WHERE {_WHERE}"  # noqa: S608 - our own words
+_COUNTED = "SELECT count(*) FROM (SELECT * FROM ({}) AS each_one LIMIT :limit) AS counted"
 
 
 def _over_stretches(
-    connection: Connection, asked: _Asked, each: str, whole: str, limit: int | None, last: tuple[datetime, int] | None
+    connection: Connection, asked: _Asked, each: str, whole: str, limit: int, last: tuple[datetime, int] | None
 ) -> Iterator[TextClause]:
     """Yield the statements that ask every stretch the same question; Core would take longer to write them than SQL to run."""
     given: dict[str, Any] = {"limit": limit, "since": asked.since, "until": asked.until}
@@ -181,34 +185,29 @@ _JUMPS = text(
 )
 
 
-def _by_text(asked: _Asked) -> Select[int]:
-    """Select the numbers of decisions by an exact id, the beginning of one, or an applicant."""
-    table = decisions
-    exact = select(table.c.seq).where(or_(table.c.id == asked.text, table.c.id == asked.text.lower()))
-    applicant = select(table.c.seq).where(table.c.project == asked.project, table.c.applicant_id == asked.text)
-    ways = [exact, applicant]
-    if PREFIX.fullmatch(asked.text.lower()):
-        ways.append(_by_prefix(asked.text.lower()))
-    filters: list[ColumnElement[bool]] = [table.c.project == asked.project, table.c.seq.in_(union(*ways))]
-    for column, among in ((table.c.source, asked.sources), (table.c.outcome, asked.outcomes)):
-        filters += [column.in_(among)] if among else []
-    filters += [table.c.model_version.in_(asked.versions)] if asked.versions else []
-    filters += [table.c.decided_at >= asked.since] if asked.since else []
-    filters += [table.c.decided_at < asked.until] if asked.until else []
-    return select(table.c.seq).where(and_(*filters))
+def _by_text(connection: Connection, asked: _Asked) -> list[tuple[datetime, int]]:
+    """Return when and under which number stand the decisions with this id, beginning of an id, or applicant."""
+    table, lower = decisions, asked.text.lower()
+    applicant = _newest_ids(table.c.project == asked.project, table.c.applicant_id == asked.text, newest=table.c.seq)
+    ways = [select(table.c.seq).where(table.c.id.in_([asked.text, lower])), applicant]
+    if PREFIX.fullmatch(lower):
+        # A range, which the index serves; a collation that ignores hyphens can make it wider than the prefix.
+        begins = func.substr(table.c.id, 1, len(lower)) == lower
+        ways.append(_newest_ids(table.c.id >= lower, table.c.id < f"{lower}g", begins, newest=table.c.id))
+    shown = (table.c.seq, table.c.decided_at, table.c.project, table.c.source, table.c.outcome, table.c.model_version)
+    # The other conditions follow here: asked along, SQLite would rather walk the whole project.
+    rows = connection.execute(select(*shown).where(table.c.seq.in_(union(*ways)))).all()
+    return [
+        (row.decided_at, row.seq)
+        for row in rows
+        if row.project == asked.project and asked.takes((row.source, row.outcome, row.model_version))
+        and (asked.since is None or row.decided_at >= asked.since) and (asked.until is None or row.decided_at < asked.until)
+    ]  # fmt: skip
 
 
-def _by_prefix(prefix: str) -> Select[int]:
-    """Select by a range of the index; the range may be wider than the prefix where a collation ignores hyphens."""
-    column = decisions.c.id
-    ranged = (
-        select(decisions.c.seq, column)
-        .where(column >= prefix, column < prefix + "g", func.substr(column, 1, len(prefix)) == prefix)
-        .order_by(column.desc())
-        .limit(PREFIX_ROWS)
-        .subquery()
-    )
-    return select(ranged.c.seq)
+def _newest_ids(*where: ColumnElement[bool], newest: ColumnElement[Any]) -> Select[int]:
+    found = select(decisions.c.seq).where(*where).order_by(newest.desc()).limit(TEXT_ROWS).subquery()
+    return select(found.c.seq)
 
 
 def _decided_at(connection: Connection, seq: int) -> datetime:
