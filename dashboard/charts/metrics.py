@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from pandas import DataFrame, concat
 
-from dashboard.charts.style import CHAMPION, OTHER, base_figure, label_at, literal
+from dashboard.charts.style import CHAMPION, OTHER, base_figure, label_at, literal, row_figure
 from dashboard.labels import short_money
 
 
@@ -55,26 +55,27 @@ def equal_cost_lines(runs: DataFrame, default_rate: float, fn_cost: float, fp_co
 
 def segment_chart(table: DataFrame, metric_label: str, overall: float, title: str) -> go.Figure:
     """Draw one metric by group with intervals against the whole. table: column, group, n, value, lo, hi."""
-    known = table.dropna(subset=["value"]).iloc[::-1]
-    names = [f"{literal(c)}: {literal(g)}" for c, g in zip(known["column"], known["group"], strict=True)]
-    figure = base_figure(title, metric_label, "", 110 + 26 * max(len(known), 2))
+    known = table.dropna(subset=["value"])
+    names = [f"{column}: {group}" for column, group in zip(known["column"], known["group"], strict=True)]
+    figure = row_figure(title, metric_label, names)
     figure.add_vline(x=overall, line={"color": OTHER, "dash": "dash", "width": 1})
     figure.add_scatter(
-        x=known["value"], y=names, mode="markers", marker={"color": CHAMPION, "size": 8},
+        x=known["value"], y=list(range(len(names))), mode="markers", marker={"color": CHAMPION, "size": 8},
+        text=[literal(name) for name in names],
         error_x={"type": "data", "symmetric": False, "array": known["hi"] - known["value"],
                  "arrayminus": known["value"] - known["lo"], "color": CHAMPION, "thickness": 1.5, "width": 3},
-        customdata=known[["n"]], hovertemplate="%{y}<br>%{x:.3f}, n = %{customdata[0]:,}<extra></extra>",
+        customdata=known[["n"]], hovertemplate="%{text}<br>%{x:.3f}, n = %{customdata[0]:,}<extra></extra>",
     )  # fmt: skip
     return figure
 
 
 def importance_chart(table: DataFrame, title: str, top: int = 15) -> go.Figure:
     """Draw the most important features as bars. table: feature, importance."""
-    shown = table.sort_values("importance", ascending=False).head(top).iloc[::-1]
-    figure = base_figure(title, "Importance", "", 110 + 24 * max(len(shown), 2))
+    shown = table.sort_values("importance", ascending=False).head(top)
+    figure = row_figure(title, "Importance", list(shown["feature"]), 24)
     figure.add_bar(
-        x=shown["importance"], y=shown["feature"].map(literal), orientation="h", marker_color=CHAMPION,
-        hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+        x=shown["importance"], y=list(range(len(shown))), orientation="h", marker_color=CHAMPION,
+        hovertext=shown["feature"].map(literal), hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>",
     )  # fmt: skip
     return figure
 

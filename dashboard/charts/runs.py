@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from pandas import DataFrame, Series, to_numeric
 
-from dashboard.charts.style import CHAMPION, OTHER, base_figure, label_at, literal
+from dashboard.charts.style import CHAMPION, OTHER, base_figure, label_at, literal, row_figure
 from dashboard.labels import number
 
 MOST_AXES: Final = 4
@@ -24,18 +24,9 @@ def parallel_chart(params: DataFrame, metric: "Series[float]", label: str, title
     """
     figure = base_figure(title, "", "", 400)
     axes = [_axis(name, params[name]) for name in varying(params)[:MOST_AXES]]
-    axes.append(
-        {
-            "label": literal(label),
-            "values": metric,
-            "range": [metric.min(), metric.max()],
-            "tickformat": "~s" if len(metric) and metric.abs().max() > 1000 else ".3f",
-        }
-        if len(metric)
-        else {}
-    )
+    axes += [_metric_axis(label, metric)] if len(metric) else []
     scale = {"color": metric, "colorscale": _PALE_TO_BLUE, "reversescale": less_is_better}
-    figure.add_parcoords(dimensions=[axis for axis in axes if axis], line=scale, labelangle=-12, labelside="top")
+    figure.add_parcoords(dimensions=axes, line=scale, labelangle=-12, labelside="top")
     figure.update_layout(margin={"l": 48, "r": 56, "t": 130, "b": 24})
     return figure
 
@@ -58,15 +49,8 @@ def over_time_chart(runs: DataFrame, metric_label: str, title: str, *, less_is_b
         x=runs["start"], y=best, mode="lines", line={"color": CHAMPION, "width": 1.5, "shape": "hv"}, hoverinfo="skip"
     )
     if len(runs):
-        label_at(
-            figure,
-            runs["start"].iloc[-1],
-            float(best.iloc[-1]),
-            "best so far",
-            CHAMPION,
-            anchor="right",
-            shift=-12 if less_is_better else 12,
-        )
+        shift = -12 if less_is_better else 12
+        label_at(figure, runs["start"].iloc[-1], float(best.iloc[-1]), "best so far", CHAMPION, anchor="right", shift=shift)
     signs = dict(zip(dict.fromkeys(runs["rows"]), ("circle", "diamond", "square", "cross"), strict=False))
     bars = {"type": "data", "symmetric": False, "array": runs["hi"] - runs["value"], "arrayminus": runs["value"] - runs["lo"],
             "color": OTHER, "thickness": 1, "width": 0}  # fmt: skip
@@ -80,15 +64,21 @@ def over_time_chart(runs: DataFrame, metric_label: str, title: str, *, less_is_b
 
 def seconds_chart(runs: DataFrame, title: str, most: int = 20) -> go.Figure:
     """Draw seconds of training per candidate, longest on top. runs: name, seconds, is_leader."""
-    shown = runs.sort_values("seconds", ascending=False).head(most).iloc[::-1]
-    figure = base_figure(title, "Seconds of training", "", 120 + 26 * max(len(shown), 2))
+    shown = runs.sort_values("seconds", ascending=False, kind="stable").head(most)
+    figure = row_figure(title, "Seconds of training", [_cut(name) for name in shown["name"]])
     figure.add_bar(
-        x=shown["seconds"], y=shown["name"].map(_shortened), orientation="h", text=[number(s, 1) for s in shown["seconds"]],
+        x=shown["seconds"], y=list(range(len(shown))), orientation="h", hovertext=shown["name"].map(literal),
+        text=[number(s, 1) for s in shown["seconds"]],
         marker_color=[CHAMPION if leads else OTHER for leads in shown["is_leader"]], textposition="outside", cliponaxis=False,
-        hovertemplate="%{y}: %{x:.1f} s<extra></extra>",
+        hovertemplate="%{hovertext}: %{x:.1f} s<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(range=[0, 1.15 * max(float(shown["seconds"].max() or 1), 0.1)])
     return figure
+
+
+def _metric_axis(label: str, metric: "Series[float]") -> dict[str, object]:
+    written = "~s" if metric.abs().max() > 1000 else ".3f"
+    return {"label": literal(label), "values": metric, "range": [metric.min(), metric.max()], "tickformat": written}
 
 
 def _axis(name: str, texts: "Series[str]") -> dict[str, object]:
@@ -101,9 +91,9 @@ def _axis(name: str, texts: "Series[str]") -> dict[str, object]:
     place = {text: i for i, text in enumerate(labels)}
     ticks = sorted({round(i) for i in np.linspace(0, len(labels) - 1, min(len(labels), _MOST_TICKS))})
     return {
-        "label": literal(_shortened(name)), "values": [place[t] for t in texts.fillna(_UNSET)],
+        "label": literal(_cut(name)), "values": [place[t] for t in texts.fillna(_UNSET)],
         "range": [0, max(len(labels) - 1, 1)],
-        "tickvals": ticks, "ticktext": [_shortened(labels[i], 12) for i in ticks],
+        "tickvals": ticks, "ticktext": [literal(_cut(labels[i], 12)) for i in ticks],
     }  # fmt: skip
 
 
@@ -116,11 +106,11 @@ def _number_axis(name: str, numbers: "Series[float]") -> dict[str, object]:
     step = max(0, 2 - math.floor(math.log10(high - low)))
     texts = [*([_UNSET] if has_gaps else []), *(f"{t:.{min(step, 4)}f}" for t in np.linspace(low, high, 5))]
     return {
-        "label": literal(_shortened(name)), "values": numbers.fillna(below), "range": [below if has_gaps else low, high],
+        "label": literal(_cut(name)), "values": numbers.fillna(below), "range": [below if has_gaps else low, high],
         "tickvals": ticks, "ticktext": texts,
     }  # fmt: skip
 
 
-def _shortened(name: object, most: int = 22) -> str:
+def _cut(name: object, most: int = 22) -> str:
     text = str(name)
-    return literal(text if len(text) <= most else f"{text[: most - 1]}…")
+    return text if len(text) <= most else f"{text[: most - 1]}…"

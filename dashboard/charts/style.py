@@ -18,6 +18,8 @@ OTHER: Final = "#8A94A0"
 """After Okabe and Ito (2008), so that they differ for colour-blind eyes; the blue lies between those of the two themes.
 `MISS` is the one costly cell that no decision names."""
 BAND_OPACITY: Final = 0.18
+_TITLE_FROM_TOP: Final = 16
+"""Pixels; less cuts the first of two lines."""
 
 
 def base_figure(title: str, x_title: str, y_title: str, height: int = 360) -> go.Figure:
@@ -30,7 +32,7 @@ def base_figure(title: str, x_title: str, y_title: str, height: int = 360) -> go
             "xanchor": "left",
             "font": {"size": 15},
             "yref": "container",
-            "y": 0.97,
+            "y": 1 - _TITLE_FROM_TOP / height,
             "yanchor": "top",
         },
         height=height,
@@ -42,6 +44,16 @@ def base_figure(title: str, x_title: str, y_title: str, height: int = 360) -> go
     )
     figure.update_xaxes(title={"text": x_title, "standoff": 8}, automargin=True, zeroline=False, fixedrange=True)
     figure.update_yaxes(title={"text": y_title, "standoff": 8}, automargin=True, zeroline=False, fixedrange=True)
+    return figure
+
+
+def row_figure(title: str, x_title: str, names: Sequence[object], per_row: int = 26) -> go.Figure:
+    """Return a figure with one row per name, the first on top, at y = 0, 1 ...: equal names and numbers keep their own row."""
+    figure = base_figure(title, x_title, "", 116 + per_row * max(len(names), 2))
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=[literal(name) for name in names], range=[len(names) - 0.5, -0.5],
+        showgrid=False,
+    )  # fmt: skip
     return figure
 
 

@@ -26,7 +26,8 @@ def swap_chart(table: DataFrame, title: str, currency: str) -> go.Figure:
                 _bars(figure, rows, sign, color, currency, is_inferred=is_inferred)
     figure.update_layout(barmode="relative", bargap=0.3)
     figure.update_xaxes(range=[-1.75 * reach, 1.75 * reach], showticklabels=False, zeroline=True, zerolinewidth=1)
-    figure.update_yaxes(categoryorder="array", categoryarray=[literal(group) for group in groups][::-1])
+    # Groups are often named by numbers, which Plotly would place as such.
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=[literal(group) for group in groups][::-1])
     return figure
 
 

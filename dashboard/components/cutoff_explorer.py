@@ -39,7 +39,11 @@ def explore(cuts: Cuts, answer: str) -> None:
     people_figure = people_chart(thousand(desk.test, chosen), said(people))
     right.plotly_chart(people_figure, key="people", alt=f"{said(people)}, at a cut-off of {cutoff(chosen)}")
     table = confusion(row, people, cells, desk.currency)
-    st.caption(f"Counted on {desk.n:,} test applicants. The named cut-offs were chosen on validation; test only reports them.")
+    came_back = " A cost below zero is money that came back." if is_cash else ""
+    st.caption(
+        f"Counted on {desk.n:,} test applicants. The named cut-offs were chosen on validation; test only reports them."
+        f"{came_back}"
+    )
     with st.container(horizontal=True):
         download_page(cuts, chosen, (answer, story), [cost_figure, people_figure], table)
     propose_policy(cuts, chosen, chosen, key="plain")

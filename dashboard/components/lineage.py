@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 
 import pandas as pd
 import streamlit as st
@@ -73,13 +74,13 @@ def parameters(run: pd.Series) -> None:
 
 
 def model_card(run: pd.Series) -> None:
-    """Draw the model card; images are not fetched, for they would tell another server who reads."""
+    """Draw the model card, its headings below the page's; images are not fetched: they would tell others who reads."""
     text = loading.optional_text(run["run_id"], contract.ARTIFACT_MODEL_CARD)
     if text is None:
         st.info("This run has no model card; train it again to have one.", icon=":material/info:")
         return
     with st.container(border=True):
-        st.markdown(text.replace("![", "!\\["))
+        st.markdown(re.sub(r"(?m)^(#{1,2} )", r"###\1", text.replace("![", "!\\[")))
     st.download_button(
         "Model card (Markdown)", text, "model_card.md", key="download_card", icon=":material/download:", type="tertiary"
     )

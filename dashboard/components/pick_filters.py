@@ -1,5 +1,6 @@
 """Which runs to look at: a row everybody uses, and a folded panel for the rest. All of it is in the link."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -12,9 +13,12 @@ from dashboard.filters import ALL, SHOWN_STATES, Filters, range_columns, states_
 from dashboard.labels import column_text, label_of
 
 
-def pick_filters(runs: pd.DataFrame, choose_by: str) -> tuple[Filters, str]:
-    """Return the filters and the metric that ranks; choose_by: the project's own, which is where one starts."""
-    left, middle, right = st.columns(3)
+def pick_filters(runs: pd.DataFrame, choose_by: str, places: Sequence[DeltaGenerator]) -> tuple[Filters, str]:
+    """Return the filters and the metric that ranks; choose_by: the project's own, which is where one starts.
+
+    places: three, where the controls that everybody uses are drawn.
+    """
+    left, middle, right = places
     options = ranking.rankable(ranking.candidates(runs))
     bakeoff = left.selectbox("Bake-off", [*ranking.bakeoffs(runs), ALL], key="bakeoff", bind="query-params")
     first = options.index(choose_by) if choose_by in options else 0
@@ -28,12 +32,12 @@ def pick_filters(runs: pd.DataFrame, choose_by: str) -> tuple[Filters, str]:
     return replace(_more(runs), bakeoff=str(bakeoff), text=text or ""), str(by)
 
 
-def pick_experiments(project: str) -> list[str]:
+def pick_experiments(project: str, place: DeltaGenerator) -> list[str]:
     """Return further experiments whose runs are to stand beside those of the product; none is the rule."""
     others = [name for name in loading.project_names() if name != project]
     if not others:
         return []
-    return st.multiselect(
+    return place.multiselect(
         "Runs of further experiments", others, key="experiments", bind="query-params", placeholder="none", max_selections=5,
         help="Their runs join the board; they are ranked together only where they were tested on the same rows.",
     )  # fmt: skip

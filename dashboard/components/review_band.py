@@ -11,6 +11,9 @@ from pipeline import contract
 from pipeline.evaluation.policy import PolicyOutcome, policy_table
 from pipeline.evaluation.policy_search import Clash
 
+MANY = 0.5
+"""A larger share of reviews is hardly what a lender has people for."""
+
 
 def review_band(cuts: Cuts) -> None:
     """Draw the best three-way policy, or which limits clash."""
@@ -27,6 +30,11 @@ def review_band(cuts: Cuts) -> None:
     )
     if found.approve_below == found.decline_from:
         return
+    if test.review_rate > MANY and cuts.given.limits.reviews_per_day is None:
+        st.caption(
+            ":material/info: Most applicants are reviewed, for reviewers are assumed to be cheap and right more often than the "
+            "model. State how many a day people can look at: Costs, limits, reviewers and volume."
+        )
     table = policy_table(cuts.desk.test, cuts.given.costs, found.approve_below, found.decline_from, cuts.given.review)
     per_1000 = [round(1000 * share) for share in table["share"]]
     title = f"Of 1,000 applicants {per_1000[0]} are approved, {per_1000[1]} reviewed and {per_1000[2]} declined"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.charts.swap import EVERYBODY
-from dashboard.labels import money, number, percent
+from dashboard.labels import NOT_KNOWN, money, number, percent
 from pipeline.evaluation.swap import NET
 
 
@@ -29,8 +29,13 @@ def title(swaps: pd.DataFrame) -> str:
 
 
 def said(table: pd.DataFrame, currency: str, n: int) -> pd.DataFrame:
-    """Return the swap set in words, money per 1,000 of n test applications: segment, who, people, default rate, money."""
+    """Return the swap set in words, money per 1,000 of n test applications: segment, who, people, default rate, money.
+
+    Segments in which nobody changes sides are left out, and so is the expected loss where the costs state none.
+    """
     names = {"swap_in": "newly approved", "swap_out": "newly refused", NET: "net"}
+    moved = table.groupby("group")["n"].agg(lambda n: n.abs().sum())
+    table = table[(table["group"] == "") | (table["group"].map(moved) > 0)]
     rows = [
         {
             "Segment": row["group"] or EVERYBODY,
@@ -42,7 +47,8 @@ def said(table: pd.DataFrame, currency: str, n: int) -> pd.DataFrame:
         }
         for row in table.to_dict("records")
     ]
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    return found.drop(columns=[name for name in found if (found[name] == NOT_KNOWN).all()])
 
 
 def _bounds(row: Mapping[Hashable, Any], name: str, say: Callable[[float], str]) -> str:

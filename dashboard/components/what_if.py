@@ -59,6 +59,9 @@ def default_rate(cuts: Cuts) -> None:
         bind="query-params",
         help="Everything else within defaulters and within good customers stays as measured (prior shift).",
     )  # fmt: skip
+    if rate == own:
+        st.markdown(f"{percent(desk.default_rate)} of the test applicants defaulted. Type another share to see what changes.")
+        return
     valid, test = (shifted_curve(curve, rate / 100) for curve in (desk.valid, desk.test))
     moved = cheapest_cutoff(valid, costs)
     cases = {

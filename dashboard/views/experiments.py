@@ -34,8 +34,9 @@ def draw(project: str) -> None:
         return None
     runs, top, live = found.runs, st.container(), loading.read_release(project)
     config = loading.project_config(live.run_id or str(found.candidates["run_id"].iloc[0]), project)
-    table = loading.with_experiments(runs.table, pick_experiments(project))
-    filters, by = pick_filters(table, config.cutoff.choose_by if config else "")
+    places = st.columns(4 if len(loading.project_names()) > 1 else 3)
+    table = loading.with_experiments(runs.table, pick_experiments(project, places[-1]))
+    filters, by = pick_filters(table, config.cutoff.choose_by if config else "", places[:3])
     field = ranking.field_of(matching(table, filters), by, table[table["run_id"] == live.run_id])
     say_how_many(len(field.board), filters, table)
     board = Board(field, ranking.names_of(table), by, live.run_id, config.project.currency if config else "")

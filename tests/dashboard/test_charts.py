@@ -91,7 +91,8 @@ def test_curves_and_calibration_show_the_tables_they_are_given() -> None:
 def test_importance_shows_the_most_important_on_top() -> None:
     table = pd.DataFrame({"feature": [f"f{i}" for i in range(30)], "importance": np.arange(30) / 30})
     figure = metrics.importance_chart(table, "t")
-    assert (len(figure.data[0].y), figure.data[0].y[-1]) == (15, "f29")
+    assert figure.layout.yaxis.ticktext == tuple(f"f{i}" for i in range(29, 14, -1)), "the first row stands on top"
+    assert list(figure.layout.yaxis.range) == [14.5, -0.5]
 
 
 def test_titles_break_so_that_a_phone_shows_them() -> None:

@@ -92,4 +92,11 @@ def test_the_best_so_far_never_gets_worse() -> None:
 def test_the_longest_training_stands_on_top() -> None:
     table = pd.DataFrame({"name": ["a", NASTY], "seconds": [1.0, 9.0], "is_leader": [True, False]})
     figure = runs.seconds_chart(table, "t")
-    assert list(figure.data[0].x) == [1.0, 9.0] and "<img" not in figure.data[0].y[1]
+    assert list(figure.data[0].x) == [9.0, 1.0] and "<img" not in figure.layout.yaxis.ticktext[0]
+
+
+def test_two_runs_whose_names_begin_alike_keep_a_bar_each() -> None:
+    names = ["forest max_features=0.2 max_depth=8", "forest max_features=0.2 max_depth=9", "7", "7.0"]
+    table = pd.DataFrame({"name": names, "seconds": [4.0, 3.0, 2.0, 1.0], "is_leader": [False] * 4})
+    figure = runs.seconds_chart(table, "t")
+    assert list(figure.data[0].y) == [0, 1, 2, 3] and figure.layout.yaxis.ticktext[2:] == ("7", "7.0")

@@ -73,6 +73,14 @@ def test_facing_bars_show_everybody_first_and_the_groups_of_most_people() -> Non
     assert into.x[list(into.y).index("all")] == everybody["n"]
 
 
+def test_groups_named_by_numbers_are_names_and_not_places_on_a_scale() -> None:
+    groups = pd.DataFrame({"g": [str(1 + i % 3) for i in range(len(ROWS))]})
+    table = swap_set(ROWS["y"], OTHER["pd"], 0.2, ROWS["pd"], 0.2, COSTS, groups=groups, n_boot=5)
+    figure = swap_chart(table[table["set"] != "net"], "t", "EUR")
+    assert figure.layout.yaxis.type == "category"
+    assert set(figure.layout.yaxis.categoryarray) == {"all", "1", "2", "3"}
+
+
 def test_inferred_swaps_are_hatched_and_group_names_are_literal() -> None:
     unseen = np.arange(len(ROWS)) % 3 == 0
     groups = pd.DataFrame({"g": [NASTY] * len(ROWS)})
