@@ -4,7 +4,7 @@
 A reason is given only when re-scoring proves it: with that factor at its reference, the PD is lower.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +30,14 @@ class _Rows:
     pds: FloatArray
     contributions: FloatArray
     above: FloatArray
+    cells: dict[str, list[object]] = field(default_factory=dict)
+    """Columns of the scored frame as lists, filled when first asked for."""
 
     def value(self, row: int, factor: str) -> Value:
         """What the applicant has."""
-        return value_of(self.scored[factor].to_numpy()[row])
+        if factor not in self.cells:
+            self.cells[factor] = self.scored[factor].tolist()
+        return value_of(self.cells[factor][row])
 
 
 class Reasoner:

@@ -1,5 +1,7 @@
 """Reasons are specific, proved by re-scoring, never protected, and the same whenever they are asked for."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,10 @@ from pipeline.serving.reasons import Reasoner
 from pipeline.serving.records import Reason
 from pipeline.serving.reference_group import GROUP_ROWS, nearest_passing
 from tests.serving.explained_models import METHODS, Explained, applicants, by_hand, fitted, hand_rows, one_step
+
+if TYPE_CHECKING:
+    from pipeline.serving.desk import Pair
+    from tests.serving.conftest import LiveHome
 
 PAIRS = [(family, method) for family in ("logistic", "lightgbm") for method in METHODS] + [
     ("forest", "sigmoid"),
@@ -111,6 +117,25 @@ def test_nobody_has_a_reason_under_the_prior() -> None:
 def test_no_rows_have_no_reasons() -> None:
     made = fitted("lightgbm", "sigmoid")
     assert reasoner_of(made).principal(made.frame.head(0), np.empty(0)) == []
+
+
+def test_the_desk_gives_reasons_with_every_decline_and_review_and_with_no_approval(
+    live_pair: "Pair", live_once: "LiveHome"
+) -> None:
+    from pipeline.data.clean import clean_table
+    from pipeline.serving.records import Application
+    from pipeline.serving.scorer import decide
+
+    config = live_pair.champion.config
+    table = clean_table(live_once.book().head(120), config, config.feature_names)
+    rows = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in table.to_dict("records")]
+    decisions = decide(live_pair, [Application(row) for row in rows], contract.SOURCE_FORM)
+    assert {d.outcome for d in decisions} == set(contract.OUTCOMES)
+    assert all(bool(d.reasons) == (d.outcome != contract.APPROVE) for d in decisions)
+    refused = [i for i, d in enumerate(decisions) if d.reasons]
+    fresh = Reasoner(live_pair.champion.model, config, live_pair.champion.background, live_pair.champion.policy.approve_below)
+    for i in refused[:5]:  # one by one and later: as they were recorded
+        assert fresh.principal(table.iloc[[i]], np.array([decisions[i].pd])) == [decisions[i].reasons]
 
 
 # --- worked by hand ---------------------------------------------------------------------------------------------------
