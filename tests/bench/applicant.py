@@ -65,7 +65,7 @@ class Costs:
         ]
 
 
-def measure(reason_rows: int = REASON_ROWS) -> Costs:
+def measure() -> Costs:
     """Train and release the simulated product's largest LightGBM, then answer applicants whom it does not approve."""
     from pipeline.data.clean import clean_table
 
@@ -76,7 +76,7 @@ def measure(reason_rows: int = REASON_ROWS) -> Costs:
         table = clean_table(pd.read_parquet(home / "book.parquet"), live.config, live.config.feature_names)
         refused = table[live.model.predict_proba(table)[:, 1] >= live.policy.approve_below].reset_index(drop=True)
         answered, bare = answer_each(desk, refused.head(APPLICANTS + WARM_UP))
-        reasons, contributions = explain_many(desk, refused, reason_rows)
+        reasons, contributions = explain_many(desk, refused, REASON_ROWS)
         desk.engine.dispose()
     return Costs(answered, bare, reasons, contributions)
 
