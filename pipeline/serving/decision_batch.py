@@ -87,7 +87,7 @@ class RecordedBatch:
 
 
 def new_ids(now: datetime, n: int) -> list[str]:
-    """Return n ids as `scorer.new_id` makes them, ascending, so that a batch grows the index at its end."""
+    """Return n ids as `ids.new_id` makes them, ascending, so that a batch grows the index at its end."""
     milliseconds = (int(now.timestamp() * 1000) & (2**48 - 1)).to_bytes(6, "big").hex()
     head = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
     drawn = os.urandom(10 * n).hex()

@@ -16,9 +16,9 @@ from pipeline.registry import ledger
 from pipeline.registry.ledger import LedgerError
 from pipeline.serving.decision_log import read_decision
 from pipeline.serving.decision_rows import reading
+from pipeline.serving.ids import new_id
 from pipeline.serving.log_errors import in_plain_words
 from pipeline.serving.records import Decision
-from pipeline.serving.scorer import new_id
 from pipeline.store.engine import writing
 from pipeline.store.tables import overrides as table
 

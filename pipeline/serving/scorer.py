@@ -1,7 +1,6 @@
 """The scorer: the one way from validated inputs to decisions, for the form, the file and HTTP alike. It writes nothing."""
 
 import hashlib
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pipeline import contract
 from pipeline.evaluation.inputs import BoolArray, FloatArray
 from pipeline.project import ProjectConfig
 from pipeline.serving.desk import Pair
+from pipeline.serving.ids import new_id
 from pipeline.serving.live import LiveModel
 from pipeline.serving.records import Application, Decision, Reason, Shadow
 from pipeline.serving.warn import FEW_ROWS
@@ -145,13 +145,6 @@ def inputs_frame(config: ProjectConfig, inputs: Sequence[Mapping[str, object]]) 
         else:
             columns[feature.name] = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     return pd.DataFrame(columns, copy=False)
-
-
-def new_id(now: datetime) -> str:
-    """Return an unguessable id that sorts by time (the layout of UUIDv7), so that the log's index grows at its end."""
-    milliseconds = int(now.timestamp() * 1000).to_bytes(6, "big")
-    text = (milliseconds + os.urandom(10)).hex()
-    return f"{text[:8]}-{text[8:12]}-7{text[13:16]}-{'89ab'[int(text[16], 16) % 4]}{text[17:20]}-{text[20:]}"
 
 
 def _warnings(live: LiveModel, applications: Sequence[Application], frame: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, insert
 
+from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision, Reason, Shadow
-from pipeline.serving.scorer import new_id
 from pipeline.store.engine import writing
 from pipeline.store.tables import policies
 

@@ -167,7 +167,7 @@ def test_the_command_line_exits_0_when_identical_1_when_it_differs_2_when_it_can
     recorded: list[Decision], live_home: LiveHome, live_engine: "Engine"
 ) -> None:
     from pipeline.serving.decision_log import record
-    from pipeline.serving.scorer import new_id
+    from pipeline.serving.ids import new_id
 
     decision = recorded[-1]
     same = run("reproduce", decision.id)

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, func, select, text
 
 from pipeline import contract
 from pipeline.serving.decision_log import KeyConflict, LogError, known, read_decision, record, record_each
+from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision, Reason, Shadow
-from pipeline.serving.scorer import new_id
 from pipeline.store.engine import open_store, writing
 from pipeline.store.tables import decisions as table
 from tests.serving.made_decisions import NOW, POLICY, decision, with_policy

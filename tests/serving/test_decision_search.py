@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event
 from pipeline import contract
 from pipeline.serving.decision_log import record
 from pipeline.serving.decision_search import COLUMNS, count, find, versions_seen
+from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision
-from pipeline.serving.scorer import new_id
 from tests.serving.made_decisions import NOW, REASON, decision, with_policy
 
 pytest_plugins = ["tests.store.fixtures"]
