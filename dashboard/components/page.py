@@ -13,7 +13,7 @@ from pipeline.registry.tracking_store import TrackingUnavailable
 
 __all__ = [
     "answer", "empty_store", "freshness", "header", "no_complete_run", "nothing_live", "nothing_yet", "or_say_why",
-    "unavailable",
+    "state", "unavailable",
 ]  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def or_say_why() -> Iterator[None]:
 
 def empty_store(project: str) -> None:
     """Nothing was ever trained: say what will be here and the command that brings it."""
-    _state(
+    state(
         "There are no runs yet.",
         f"Once a model of {plain(project)} is trained, this page compares the candidates and prices their mistakes.",
         f"python -m pipeline train {project}",
@@ -60,7 +60,7 @@ def empty_store(project: str) -> None:
 
 def no_complete_run(project: str, left_out: str) -> None:
     """Runs exist, but none can be believed."""
-    _state(
+    state(
         "There is no complete run to show.",
         f"{left_out} Only runs that finished and wrote all their evidence are compared.",
         f"python -m pipeline train {project}",
@@ -75,7 +75,7 @@ def nothing_live(project: str, n_waiting: int) -> None:
     else:
         why = f"A version of {plain(project)} must pass its gate, be proposed, and be approved by another person."
         steps = f"gate {project}", f"release propose {project} --as NAME --reason WHY"
-    _state("Nothing is live yet, so nobody can be scored.", why, "\n".join(f"python -m pipeline {step}" for step in steps))
+    state("Nothing is live yet, so nobody can be scored.", why, "\n".join(f"python -m pipeline {step}" for step in steps))
 
 
 def unavailable(message: str) -> None:
@@ -84,7 +84,8 @@ def unavailable(message: str) -> None:
     st.button("Try again", key="try_again", icon=":material/refresh:")
 
 
-def _state(title: str, why: str, command: str) -> None:
+def state(title: str, why: str, command: str) -> None:
+    """Draw a designed state: what is missing, why it matters, and the command that mends it."""
     st.markdown(f"### :material/inbox: {title}", anchors=False)
     st.markdown(why)
     st.markdown("This command mends it:")
