@@ -41,7 +41,7 @@ LOGISTIC_ONLY = '[models.logistic]\nfamily = "logistic"\nfixed = { max_iter = 10
 
 
 def small_text(models: str = SMALL_MODELS, **replaced: str) -> str:
-    """The simulated project as a small one: ten test months without incidents, floors that a small book can reach."""
+    """The simulated project as a small one: ten test months without incidents, limits that a busy machine keeps too."""
     from pipeline.project import read_project_text
 
     text = read_project_text("simulated")
@@ -49,7 +49,7 @@ def small_text(models: str = SMALL_MODELS, **replaced: str) -> str:
         'name = "simulated"': 'name = "small"',
         "test_until = 2025-04-30": "test_until = 2025-12-31",
         "folds = 5": "folds = 3",
-        "{ roc_auc = 0.72, recall = 0.55, f1 = 0.40 }": "{ roc_auc = 0.65, recall = 0.4 }",
+        "{ roc_auc = 0.72, recall = 0.55, f1 = 0.40 }": "{ roc_auc = 0.65, recall = 0.4 }\nmax_latency_ms = 10_000",
         **replaced,
     }
     text = text[: text.index("[models.prior]")] + models
