@@ -30,12 +30,16 @@ def reference_profile(frame: DataFrame, kinds: Mapping[str, str], pd: npt.ArrayL
     categories, because deciles of a loan term of 36 or 60 cannot see a change. The rows ``(missing)`` and ``(unseen)``
     stand last for each feature. Raises ValueError naming a feature that is not in the frame or has an unknown kind.
     """
-    _check_kinds(frame, kinds)
     scores = Series(checked_pd(pd), index=frame.index)
-    columns = {name: (frame[name], kind) for name, kind in kinds.items()}
-    columns[contract.REFERENCE_PD] = (scores, NUMBER)
-    parts = [_profile(name, column, kind) for name, (column, kind) in columns.items()]
-    return concat(parts, ignore_index=True)[list(contract.REFERENCE_COLUMNS)]
+    parts = [feature_profile(frame, kinds), _profile(contract.REFERENCE_PD, scores, NUMBER)]
+    return concat(parts, ignore_index=True)
+
+
+def feature_profile(frame: DataFrame, kinds: Mapping[str, str]) -> DataFrame:
+    """Return `reference_profile` of the features alone, for rows that nobody scored. Raises ValueError as it does."""
+    _check_kinds(frame, kinds)
+    parts = [_profile(name, frame[name], kind) for name, kind in kinds.items()]
+    return concat(parts, ignore_index=True) if parts else DataFrame(columns=list(contract.REFERENCE_COLUMNS))
 
 
 def _check_kinds(frame: DataFrame, kinds: Mapping[str, str]) -> None:
@@ -49,42 +53,50 @@ def _check_kinds(frame: DataFrame, kinds: Mapping[str, str]) -> None:
 
 
 def _profile(feature: str, column: "Series[float]", kind: str) -> DataFrame:
-    bins = _number_bins(column) if kind == NUMBER else None
-    bins = _category_bins(column) if bins is None else bins
+    bins, inner = _number_bins(column) if kind == NUMBER else (None, np.zeros(0))
+    if bins is not None:
+        counts = number_counts(inner, *as_numbers(column))
+    else:
+        coded = codes_and_names(column)
+        bins = _category_bins(coded[1])
+        counts = category_counts(bins["bin"].tolist(), *coded)
     rest = DataFrame({"bin": [contract.BIN_MISSING, contract.BIN_UNSEEN], "lower": np.nan, "upper": np.nan})
     rest["label"] = rest["bin"]
     table = concat([bins, rest], ignore_index=True)
-    table = table.assign(feature=feature, kind=CATEGORY if bins["lower"].isna().all() else NUMBER)
-    return table.assign(count=_counts_in(table, column))
+    table = table.assign(feature=feature, kind=CATEGORY if bins["lower"].isna().all() else NUMBER, count=counts)
+    return table[list(contract.REFERENCE_COLUMNS)]
 
 
-def _number_bins(column: "Series[float]") -> DataFrame | None:
-    """Return decile bins; None where the column is better kept as categories."""
-    numbers, _ = _as_numbers(column)
-    known = numbers[np.isfinite(numbers)]
-    distinct = np.unique(known)
-    is_whole = bool((known == np.floor(known)).all())
-    if distinct.size == 1 or (0 < distinct.size <= FEW_INTEGERS and is_whole):
-        return None
-    inner = _inner_edges(known, distinct)
+def _number_bins(column: "Series[float]") -> tuple[DataFrame | None, FloatArray]:
+    """Return decile bins and their inner edges; None where the column is better kept as categories."""
+    numbers, _ = as_numbers(column)
+    known = np.sort(numbers[np.isfinite(numbers)])
+    n_distinct = int(np.count_nonzero(known[1:] != known[:-1])) + 1 if known.size else 0
+    is_few = 0 < n_distinct <= FEW_INTEGERS and bool((known == np.floor(known)).all())
+    if n_distinct == 1 or is_few:
+        return None, np.zeros(0)
+    inner = _inner_edges(known)
     edges = np.concatenate([[-np.inf], inner, [np.inf]])
     labels = [_range_label(low, high) for low, high in pairwise(edges)]
     names = [str(i + 1) for i in range(len(labels))]
-    return DataFrame({"bin": names, "label": labels, "lower": edges[:-1], "upper": edges[1:]})
+    return DataFrame({"bin": names, "label": labels, "lower": edges[:-1], "upper": edges[1:]}), inner
 
 
-def _inner_edges(known: FloatArray, distinct: FloatArray) -> FloatArray:
+def _inner_edges(known: FloatArray) -> FloatArray:
     """Deciles at observed values, so no bin is empty; a value that spans deciles (a fill value, say) is a bin of its own.
 
-    Without that a pile of 90 % would share its bin with everything above it, and nothing could be seen to leave it.
+    known: ascending. Without that a pile of 90 % would share its bin with everything above it, and nothing could be seen to
+    leave it.
     """
     if not known.size:
         return np.zeros(0)
-    edges, spans = np.unique(np.quantile(known, _DECILES, method="inverted_cdf"), return_counts=True)
-    piles = edges[(spans > 1) | (edges == distinct[0])]
-    after = np.searchsorted(distinct, piles, side="right")
-    inner: FloatArray = np.union1d(edges, distinct[after[after < distinct.size]])
-    return np.compress(inner > distinct[0], inner)
+    # numpy's quantile(method="inverted_cdf") of values already sorted.
+    deciles = known[np.maximum(np.ceil(known.size * _DECILES - 1), 0).astype(np.int64)]
+    edges, spans = np.unique(deciles, return_counts=True)
+    piles = edges[(spans > 1) | (edges == known[0])]
+    after = np.searchsorted(known, piles, side="right")
+    inner: FloatArray = np.union1d(edges, known[after[after < known.size]])
+    return np.compress(inner > known[0], inner)
 
 
 def _range_label(low: float, high: float) -> str:
@@ -93,8 +105,7 @@ def _range_label(low: float, high: float) -> str:
     return f"≥ {low:,.6g}" if np.isinf(high) else f"{low:,.6g} – {high:,.6g}"
 
 
-def _category_bins(column: "Series[float]") -> DataFrame:
-    _, names = _codes_and_names(column)
+def _category_bins(names: list[str]) -> DataFrame:
     bins = sorted(set(names) - {contract.BIN_MISSING, contract.BIN_UNSEEN}, key=_natural)
     return DataFrame({"bin": bins, "label": bins, "lower": np.nan, "upper": np.nan}, index=range(len(bins)))
 
@@ -107,17 +118,26 @@ def _natural(name: str) -> tuple[int, float, str]:
         return 1, 0.0, name
 
 
-def _as_numbers(column: "Series[float]") -> tuple[FloatArray, int]:
+def as_numbers(column: "Series[float]") -> tuple[FloatArray, int]:
     """Return float64 with NaN for missing, and how many present values are no number at all (they are NaN, too)."""
+    if column.dtype == np.float64:
+        return np.asarray(column, dtype=np.float64), 0
     if pandas.api.types.is_bool_dtype(column.dtype):
         column = column.astype("Float64")
-    numbers = pandas.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    # to_numeric would take dates for counts of microseconds, and keep complex numbers.
+    is_number = not (pandas.api.types.is_complex_dtype(column.dtype) or column.dtype.kind in "mM")
+    numbers = np.full(len(column), np.nan)
+    if is_number:
+        numbers = pandas.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return numbers, int((np.isnan(numbers) & column.notna().to_numpy()).sum())
 
 
-def _codes_and_names(column: "Series[float]") -> tuple[IntArray, list[str]]:
+def codes_and_names(column: "Series[float]") -> tuple[IntArray, list[str]]:
     """Return a code per row (-1 = missing) and the text of each code; 36, 36.0 and "36" are one text."""
-    codes, values = pandas.factorize(column)
+    try:
+        codes, values = pandas.factorize(column)
+    except TypeError:  # lists and the like, which cannot be compared
+        codes, values = pandas.factorize(column.map(str, na_action="ignore"))
     return codes.astype(np.int64), [_text(value) for value in values]
 
 
@@ -146,23 +166,28 @@ def _counts_in(bins: DataFrame, column: "Series[float]") -> IntArray:
     """Count one column in the bins of its feature; the counts always sum to the rows."""
     known = bins.iloc[:-2]
     if len(known) and known["lower"].notna().all():
-        return _number_counts(known["upper"].to_numpy(dtype=np.float64)[:-1], column)
-    return _category_counts(known["bin"].tolist(), column)
+        return number_counts(known["upper"].to_numpy(dtype=np.float64)[:-1], *as_numbers(column))
+    return category_counts(known["bin"].tolist(), *codes_and_names(column))
 
 
-def _number_counts(inner: FloatArray, column: "Series[float]") -> IntArray:
-    numbers, unseen = _as_numbers(column)
-    present = numbers[~np.isnan(numbers)]
-    counts = np.bincount(np.searchsorted(inner, present, side="right"), minlength=inner.size + 1)
-    return np.append(counts, [numbers.size - present.size - unseen, unseen]).astype(np.int64)
+def number_counts(inner: FloatArray, numbers: FloatArray, unseen: int) -> IntArray:
+    """Count numbers between ascending inner edges, then the missing and the unseen; arguments as `as_numbers` returns them."""
+    # With a dozen edges, comparing all numbers with each is an order of magnitude quicker than a search for each number.
+    below = [int(np.count_nonzero(numbers < edge)) for edge in inner]
+    absent = int(np.count_nonzero(np.isnan(numbers)))
+    return np.append(np.diff([0, *below, numbers.size - absent]), [absent - unseen, unseen]).astype(np.int64)
 
 
-def _category_counts(names: list[str], column: "Series[float]") -> IntArray:
-    codes, found = _codes_and_names(column)
+def category_counts(names: list[str], codes: IntArray, found: list[str]) -> IntArray:
+    """Count coded values under their names, then the missing and the unseen; arguments as `codes_and_names` returns them."""
+    return np.bincount(category_places(names, found)[codes], minlength=len(names) + 2).astype(np.int64)
+
+
+def category_places(names: list[str], found: list[str]) -> IntArray:
+    """Return the bin of each code, and of -1: its place among `names`, then the missing and the unseen."""
     place = {name: i for i, name in enumerate([*names, contract.BIN_MISSING])}
     missing, unseen = len(names), len(names) + 1
-    places = np.array([*(place.get(name, unseen) for name in found), missing], dtype=np.int64)
-    return np.bincount(places[codes], minlength=len(names) + 2).astype(np.int64)
+    return np.array([*(place.get(name, unseen) for name in found), missing], dtype=np.int64)
 
 
 def psi(expected_counts: npt.ArrayLike, actual_counts: npt.ArrayLike) -> float:

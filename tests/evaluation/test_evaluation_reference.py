@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import contract
-from pipeline.evaluation.reference import bin_counts, psi, psi_by_feature, reference_profile
+from pipeline.evaluation.reference import bin_counts, feature_profile, psi, psi_by_feature, reference_profile
 
 KINDS = {"income": "number", "term": "number", "purpose": "category", "owner": "boolean"}
 
@@ -113,6 +113,7 @@ def test_unseen_and_missing_values_are_counted_as_such(reference):
     assert counts_of(found, "term")["36"] == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=True), st.integers(-5, 5).map(float)), min_size=1, max_size=50))
 def test_bins_partition_the_rows_of_any_column(values):
     reference = reference_profile(pandas.DataFrame({"x": np.linspace(0, 1, 40) ** 2}), {"x": "number"}, np.full(40, 0.5))
@@ -123,6 +124,7 @@ def test_bins_partition_the_rows_of_any_column(values):
     assert counts_of(own, "x")[contract.BIN_UNSEEN] == 0 or np.isinf(frame["x"]).any()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "", "(missing)", None]), min_size=1, max_size=40))
 def test_a_profile_counted_again_is_itself(values):
     frame = pandas.DataFrame({"c": pandas.Series(values, dtype=object)})
@@ -143,6 +145,7 @@ def test_an_empty_bin_counts_as_the_smallest_share():
     assert psi([10, 0], [20, 0]) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=12))
 def test_psi_is_symmetric_never_negative_and_zero_on_itself(pairs):
     one, two = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -198,6 +201,42 @@ def test_an_all_missing_feature_has_a_profile():
     table = reference_profile(frame, {"x": "number", "c": "category"}, [0.1] * 5)
     assert counts_of(table, "x") == {"1": 0, contract.BIN_MISSING: 5, contract.BIN_UNSEEN: 0}
     assert counts_of(table, "c") == {contract.BIN_MISSING: 5, contract.BIN_UNSEEN: 0}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=300))
+def test_edges_are_observed_values_at_numpys_inverted_deciles(values):
+    x = np.asarray(values) + 0.5
+    table = reference_profile(pandas.DataFrame({"x": x}), {"x": "number"}, np.full(x.size, 0.5))
+    known = table[table["feature"] == "x"].iloc[:-2]
+    if np.unique(x).size > 1:
+        edges = set(known["lower"].to_numpy()[1:])
+        deciles = set(np.quantile(x, np.linspace(0, 1, 11)[1:-1], method="inverted_cdf")) - {x.min()}
+        assert deciles <= edges <= set(x)
+        assert (known["count"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pandas.to_datetime(["2026-03-01", "2026-03-02"]),
+        pandas.to_timedelta([1, 2], unit="D"),
+        [1 + 2j, 2j],
+        [[1], [2]],
+        [{"a": 1}, {"b": 2}],
+    ],
+    ids=["dates", "durations", "complex", "lists", "dicts"],
+)
+def test_values_of_a_strange_type_are_unseen_wherever_they_stand(reference, strange):
+    found = bin_counts(reference, pandas.DataFrame({"income": strange, "purpose": strange}))
+    for name in ("income", "purpose"):
+        assert counts_of(found, name)[contract.BIN_UNSEEN] == 2
+        assert sum(counts_of(found, name).values()) == 2
+
+
+def test_features_can_be_profiled_without_any_pd(reference):
+    assert feature_profile(book(), KINDS).equals(reference[reference["feature"] != contract.REFERENCE_PD])
+    assert feature_profile(book(), {}).empty
 
 
 @pytest.mark.parametrize(
