@@ -14,6 +14,8 @@ from pipeline.settings import CALLER_NAME, SettingsError, load_http_settings
 
 GRACE_SECONDS: Final = 30
 """How long accepted requests may take to finish after a SIGTERM."""
+SILENT_SECONDS: Final = 60
+"""A worker that does not answer its parent for so long, loading included, is replaced."""
 
 
 def serve(name: str | None, host: str, port: int, workers: int) -> int:
@@ -67,7 +69,8 @@ def _run(project: str, host: str, port: int, workers: int, counts: str) -> None:
         signal.signal(number, lambda *_: None)
     uvicorn.run(
         "pipeline.serving.http.app:from_environment", factory=True, host=host, port=port, workers=workers, access_log=False,
-        server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS, log_level="warning",
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=SILENT_SECONDS, log_level="warning",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from pipeline.serving.desk import Desk
 from pipeline.serving.http import PROJECT_VARIABLE, problems, routes
@@ -53,9 +54,10 @@ def build_app(project: str, settings: Settings, http: HttpSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = _open(project, settings, metrics)
+        app.state.service = service = await run_in_threadpool(_open, project, settings, metrics)
         yield
-        service.close()
+        # Off the loop, which still delivers what the lanes finish.
+        await run_in_threadpool(service.close)
 
     # No pages with scripts from elsewhere: /openapi.json is for tools.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
@@ -73,5 +75,5 @@ def _open(project: str, settings: Settings, metrics: Metrics) -> Service:
     window = Window(desk, engine, metrics)
     singles = Collector(window.answer_singles, most_together=MOST_TOGETHER, most_waiting=MOST_SINGLES)
     lists = Collector(window.answer_lists, most_together=1, most_waiting=MOST_LISTS)
-    singles.do_first(window.warm)
+    window.warm()  # before the first connection is taken: workers that are ready take them meanwhile
     return Service(engine, desk, Probe(desk, engine), singles, lists)

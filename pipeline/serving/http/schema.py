@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -16,6 +15,8 @@ from pipeline.serving.http.body import MAX_TEXT
 from pipeline.serving.http.problems import MEDIA_TYPE
 from pipeline.serving.records import Decision, Value
 
+API_VERSION: Final = "1"
+"""Of the addresses and documents, as in /v1; not of Riskdeck."""
 NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f]+$"
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 
@@ -121,7 +122,7 @@ def recorded(decision: Decision) -> dict[str, Any]:
 def describe(app: FastAPI, config: ProjectConfig | None, *, max_rows: int, with_tokens: bool) -> dict[str, Any]:
     """Return the OpenAPI document for what is live; without anything live the inputs are any object."""
     title = "Credit decisions" if config is None else f"{config.project.title}: credit decisions"
-    spec = get_openapi(title=title, version=version("riskdeck"), routes=app.routes, description=__doc__)
+    spec = get_openapi(title=title, version=API_VERSION, routes=app.routes, description=__doc__)
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas["ProblemShown"] = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schemas["ProblemShown"].pop("$defs", {}) | _requests(config, max_rows)

@@ -19,6 +19,7 @@ from pipeline.serving.http.problems import Problem, refused
 from pipeline.serving.records import Application, Decision, Fault, ServingError
 from pipeline.serving.scorer import decide, inputs_frame
 
+WARM_TRIES: Final = 3
 _RETRY: Final = {"Retry-After": "2"}
 _Record = Callable[[Sequence[Decision]], Sequence[Decision | KeyConflict]]
 _Good = tuple[Ask, list[Application]]
@@ -43,9 +44,8 @@ class Window:
 
     def warm(self) -> None:
         """Load what is live and score a background row, without a record, so that the first applicant does not wait."""
-        try:
-            pair = self.desk.pair()
-        except (ServingError, TrackingUnavailable):
+        pair = self._first_pair()
+        if pair is None:
             return  # nothing to warm yet: /readyz says why
         names = list(pair.champion.config.feature_names)
         row = pair.champion.background[names].iloc[:1]
@@ -54,6 +54,16 @@ class Window:
             decide(pair, [Application(values)], contract.SOURCE_HTTP)
             frame = inputs_frame(pair.champion.config, [values])
             pair.champion.reasoner.principal(frame, pair.champion.model.predict_proba(frame)[:, 1])
+
+    def _first_pair(self) -> Pair | None:
+        for _ in range(WARM_TRIES):
+            try:
+                return self.desk.pair()
+            except TrackingUnavailable:
+                continue  # a busy machine can take longer over its first look than a request may wait
+            except ServingError:
+                return None
+        return None
 
     def _answer(self, asks: Sequence[Ask], record: _Record) -> list[Answer]:
         try:
