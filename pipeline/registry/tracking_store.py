@@ -23,6 +23,8 @@ T = TypeVar("T")
 PROBE_SECONDS: Final = 2.5
 DEADLINE_SECONDS: Final = 4.5
 """Probe, import of MLflow and deadline together stay under the 8 s that a page may wait."""
+LOCAL_DEADLINE_SECONDS: Final = 15.0
+"""A file does not hang; on a busy machine MLflow alone takes seconds to open it."""
 
 
 class TrackingUnavailable(RuntimeError):  # noqa: N818  # a state of the world that pages show, not a fault of code
@@ -69,10 +71,11 @@ def ask(settings: Settings, question: Callable[[Any], T]) -> T:
 
     # A daemon thread, because a server that accepts and never answers can hold it far beyond any timeout of ours.
     threading.Thread(target=work, name="riskdeck-runs", daemon=True).start()
+    patience = LOCAL_DEADLINE_SECONDS if settings.is_local_tracking else DEADLINE_SECONDS
     try:
-        is_answer, answer = answers.get(timeout=DEADLINE_SECONDS)
+        is_answer, answer = answers.get(timeout=patience)
     except queue.Empty:
-        raise _unavailable(settings, f"it did not answer within {DEADLINE_SECONDS:g} s") from None
+        raise _unavailable(settings, f"it did not answer within {patience:g} s") from None
     if is_answer:
         return answer
     if isinstance(answer, LookupError):
