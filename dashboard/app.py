@@ -22,6 +22,8 @@ chosen = st.navigation(
         ],
         "Underwriting": [
             st.Page("views/applicant.py", title="Applicant", icon=":material/person_search:"),
+            st.Page("views/batch.py", title="Batch", icon=":material/table_view:"),
+            st.Page("views/decisions.py", title="Decisions", icon=":material/receipt_long:"),
         ],
     }
 )

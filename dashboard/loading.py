@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import pandas as pd
 import streamlit as st
 
+from dashboard.batch_jobs import BatchJobs
 from dashboard.run_store import RunStore
 from pipeline import contract
 from pipeline.evaluation.bands import cheapest_cutoff_band, saving_band
@@ -28,6 +29,7 @@ from pipeline.registry import tracking_store
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
+    from dashboard.batch_jobs import Job
     from pipeline.registry.ledger import LedgerEntry, Live
     from pipeline.registry.policies import Policy
     from pipeline.serving.desk import Desk
@@ -328,6 +330,21 @@ def _warm(home: str, uri: str, url: str, project: str) -> "threading.Thread":  #
     thread = threading.Thread(target=load, name="riskdeck-warm", daemon=True)
     thread.start()
     return thread
+
+
+def batch_job(project: str, name: str, content: bytes) -> "Job":
+    """The job of a file in this process, begun with a check of all its rows when the file is new."""
+    return _batch_jobs().of(load_settings().database_url, project, lambda: desk(project), name, content)
+
+
+def drop_batch_job(job: "Job") -> None:
+    """Forget a job that could not be done, so that its file is taken up anew."""
+    _batch_jobs().drop(job)
+
+
+@st.cache_resource(show_spinner=False)
+def _batch_jobs() -> BatchJobs:
+    return BatchJobs()
 
 
 def store_engine() -> "Engine":

@@ -52,7 +52,11 @@ class Order:
     kind: Format
     reasons: bool = True
     record: bool = True
-    chunk_rows: int = CHUNK_ROWS
+
+    @property
+    def chunk_rows(self) -> int:
+        """Fewer at a time with reasons, which take longer, so that progress shows and a stop is soon heeded."""
+        return min(max(self.file.n_rows // 20, 500), CHUNK_ROWS // 2) if self.reasons else CHUNK_ROWS
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from pipeline.serving.batch_stream import TextStream, refuse_bomb
 CHUNK_ROWS: Final = 20_000
 MOST_CHUNK_BYTES: Final = 256_000_000
 
+__all__ = ["BatchFile", "DataError", "open_batch", "read_chunks"]
+
 Format = Literal["csv", "parquet"]
 
 

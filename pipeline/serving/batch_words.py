@@ -17,7 +17,9 @@ def aloud(summary: Summary) -> list[str]:
     money = _money(summary.parts[contract.APPROVE], summary)
     said += [money] if money else []
     if summary.n_refused:
-        said.append(f"{rows(summary.n_refused)} {were(summary.n_refused)} refused; the others do not wait for them.")
+        said.append(
+            f"{rows(summary.n_refused)} {were(summary.n_refused)} refused; what is wrong in each stands in a file of its own."
+        )
     if summary.n_before:
         said.append(f"{rows(summary.n_before)} had been decided before and stay so; nothing is recorded twice.")
     return said
@@ -55,7 +57,7 @@ def money(amount: float, currency: str) -> str:
 
 def _decisions(summary: Summary) -> str:
     parts = [
-        f"{part.n:,} ({part.n / summary.n_decided:.1%}) {were(part.n)} {VERBS[name]}"
+        f"{part.n:,} ({100 * part.n / summary.n_decided:.1f} %) {were(part.n)} {VERBS[name]}"
         for name, part in summary.parts.items()
         if part.n or name != contract.REVIEW
     ]
@@ -70,6 +72,6 @@ def _money(approved: Part, summary: Summary) -> str:
     partly = f" ({people(approved.n_without_amount)} without an amount left out)" if approved.n_without_amount else ""
     return (
         f"The approved ask for {money(approved.amount, summary.currency)}; of this about "
-        f"{money(approved.expected_loss, summary.currency)} is expected to be lost: PD x amount x an LGD of {summary.lgd:.0%}, "
-        f"mean PD {approved.mean_pd:.1%}{partly}."
+        f"{money(approved.expected_loss, summary.currency)} is expected to be lost: PD x amount x an LGD of {100 * summary.lgd:.0f} %, "
+        f"mean PD {100 * approved.mean_pd:.1f} %{partly}."
     )
