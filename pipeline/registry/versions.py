@@ -122,7 +122,8 @@ def set_champion(project: str, number: int) -> None:
     """Point the champion alias at a version, which is challenger no longer. For `releases` only: the ledger row comes first."""
     with _talking(load_settings()) as client:
         client.set_registered_model_alias(project, contract.ALIAS_CHAMPION, str(number))
-        if client.get_registered_model(project).aliases.get(contract.ALIAS_CHALLENGER) == str(number):
+        aliases = client.get_registered_model(project).aliases  # numbers from SQL, text through a server
+        if str(aliases.get(contract.ALIAS_CHALLENGER)) == str(number):
             client.delete_registered_model_alias(project, contract.ALIAS_CHALLENGER)
 
 
