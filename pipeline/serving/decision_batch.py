@@ -245,4 +245,4 @@ def _with_count(error: LogError, done: int, n: int) -> LogError:
     if not done:
         return error
     reason = str(error).removesuffix(f"; {NOTHING}")
-    return LogError(f"{reason}; {done:,} of {n:,} decisions are recorded, the others are not", recorded=done)
+    return LogError(f"{reason}; {done:,} of {n:,} decisions were recorded before and stay", recorded=done)

@@ -6,7 +6,7 @@ from datetime import UTC
 
 from sqlalchemy import Connection, Engine, select
 
-from pipeline.serving.decision_rows import among, decision_of, insert_rows, numbers, reading, row_of
+from pipeline.serving.decision_rows import among, decision_of, ids_of_keys, insert_rows, numbers, reading, row_of
 from pipeline.serving.log_errors import KeyConflict, LogError, in_plain_words
 from pipeline.serving.records import Decision
 from pipeline.store.engine import transaction_lock, writing
@@ -55,9 +55,7 @@ def read_decision(store: Engine | Connection, decision_id: str) -> Decision | No
 def known(store: Engine | Connection, project: str, keys: Iterable[str]) -> dict[str, str]:
     """Return the decision id of each idempotency key that the project has recorded."""
     with reading(store) as connection:
-        chosen = among(connection, table.c.idempotency_key, keys)
-        query = select(table.c.idempotency_key, table.c.id).where(table.c.project == project, chosen)
-        return {row.idempotency_key: row.id for row in connection.execute(query)}
+        return ids_of_keys(connection, project, list(keys))
 
 
 def _settle(connection: Connection, decisions: Sequence[Decision]) -> list[Decision | KeyConflict]:
@@ -90,8 +88,9 @@ def _recorded(connection: Connection, decisions: Sequence[Decision]) -> _Keyed:
             wanted.setdefault(decision.project, []).append(decision.idempotency_key)
     found: _Keyed = {}
     for project, keys in wanted.items():
-        chosen = among(connection, table.c.idempotency_key, keys)
-        for row in connection.execute(select(table).where(table.c.project == project, chosen)).mappings():
+        ids = ids_of_keys(connection, project, keys)
+        query = select(table).where(among(connection, table.c.id, ids.values()))
+        for row in connection.execute(query).mappings() if ids else ():
             found[project, row["idempotency_key"]] = decision_of(row)
     return found
 

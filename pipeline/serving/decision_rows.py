@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.serving.log_errors import NOTHING, LogError
 from pipeline.serving.records import Decision, Reason, Shadow, Value, as_document
@@ -66,8 +67,12 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
 
 def numbers(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the store's number of each decision, by id."""
-    query = select(table.c.id, table.c.seq).where(among(connection, table.c.id, ids))
-    return {row.id: row.seq for row in connection.execute(query)}
+    return _look_up(connection, _NUMBERS, ids)
+
+
+def ids_of_keys(connection: Connection, project: str, keys: Sequence[str]) -> dict[str, str]:
+    """Return the decision id of each idempotency key that the project has recorded."""
+    return _look_up(connection, _KEYS, keys, project)
 
 
 def among(connection: Connection, column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
@@ -122,8 +127,34 @@ _INSERT: Final = f"INSERT INTO decisions ({', '.join(COLUMNS)}) VALUES ({{}})"  
 _COPY: Final = f"COPY decisions ({', '.join(COLUMNS)}) FROM STDIN"
 
 
+# Written out, because Core takes longer to build these two than the store to answer, and every applicant waits for them.
+_NUMBERS: Final = {
+    "sqlite": "SELECT id, seq FROM decisions WHERE id IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT id, seq FROM decisions WHERE id = ANY(%s)",
+}
+_KEYS: Final = {
+    "sqlite": "SELECT idempotency_key, id FROM decisions "
+    "WHERE project = ? AND idempotency_key IN (SELECT value FROM json_each(?))",
+    "postgresql": "SELECT idempotency_key, id FROM decisions WHERE project = %s AND idempotency_key = ANY(%s)",
+}
+
+
+def _look_up(connection: Connection, statements: Mapping[str, str], values: Sequence[str], *first: str) -> dict[str, Any]:
+    """Return what a two-column statement says of many values, given as one parameter."""
+    dialect = connection.dialect.name
+    many = json.dumps(list(values)) if dialect == "sqlite" else list(values)
+    return {row[0]: row[1] for row in connection.exec_driver_sql(statements[dialect], (*first, many))}
+
+
 def _copy(connection: Connection, rows: Sequence[Row]) -> None:
     raw: Any = connection.connection.driver_connection
-    with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:
+        # SQLAlchemy does not see the driver's own cursor; its errors must leave here as all others do.
+        raise DBAPIError.instance(
+            "COPY decisions", None, error, driver.Error, hide_parameters=True, connection_invalidated=raw.closed
+        ) from None

@@ -53,7 +53,7 @@ def _cause(error: DBAPIError) -> str:
     if isinstance(error, IntegrityError):
         constraint = getattr(getattr(origin, "diag", None), "constraint_name", None) or str(origin)
         return f"the decision log refused a row ({constraint})"
-    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None) or ""
+    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None) or "08"
     return next((words for start, words in _CAUSES.items() if code.startswith(start)), f"the decision log failed ({code})")
 
 
@@ -71,6 +71,7 @@ _CAUSES: Final = {
     "25006": "the decision log is read-only",
     "55P03": "another process holds the decision log",
     "57014": "the decision log took too long",
+    "57P": "the server of the decision log is stopping or starting",
     "08": "the decision log cannot be reached",
     "28": "the decision log does not let us in",
     "42501": "the decision log may not be written by this user",

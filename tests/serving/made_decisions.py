@@ -1,10 +1,12 @@
 """Decisions as the scorer makes them, and the policy they must name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, event, insert, text
 
 from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision, Reason, Shadow
@@ -37,3 +39,23 @@ def decision(**fields: Any) -> Decision:
         applicant_id="A-1", idempotency_key="k-1", latency_ms=3.25,
     )  # fmt: skip
     return replace(base, **fields)
+
+
+@contextmanager
+def session_ends(engine: Engine, turn: int) -> Iterator[None]:
+    """Let PostgreSQL end our session in the middle of a transaction: once the lock was taken for the ``turn``-th time."""
+    locks: list[str] = []
+
+    def end(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        locks.extend([statement] if "pg_advisory_xact_lock" in statement else [])
+        if len(locks) == turn:
+            locks.append("over")
+            pid = connection.connection.driver_connection.info.backend_pid
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+    event.listen(engine, "after_cursor_execute", end)
+    try:
+        yield
+    finally:
+        event.remove(engine, "after_cursor_execute", end)

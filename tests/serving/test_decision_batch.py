@@ -18,7 +18,7 @@ from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision, Value
 from pipeline.store.engine import open_store
 from pipeline.store.tables import decisions as table
-from tests.serving.made_decisions import NOW, POLICY, REASON, SHADOW, decision, with_policy
+from tests.serving.made_decisions import NOW, POLICY, REASON, SHADOW, decision, session_ends, with_policy
 
 pytest_plugins = ["tests.store.fixtures"]
 
@@ -179,14 +179,30 @@ def test_writers_of_the_same_batch_at_once_record_it_once(log: Engine) -> None:
     assert recorded(log) == 60
 
 
-def test_a_batch_that_fails_half_way_says_how_far_it_came(log: Engine) -> None:
-    worth = np.full(30, 0.1)
-    worth[17] = 1.5
-    with pytest.raises(LogError, match=r"refused a row .*; 10 of 30 decisions are recorded, the others are not") as caught:
-        record_rows(log, batch(30, pd=worth), chunk=10)
-    assert caught.value.recorded == recorded(log) == 10
-    answer = record_rows(log, batch(30), chunk=10)
-    assert answer.known.sum() == 10
+@pytest.mark.parametrize("chunk", [10, 150])
+def test_a_batch_that_fails_half_way_says_how_far_it_came(log: Engine, chunk: int) -> None:
+    """Small chunks and large ones go different ways into PostgreSQL."""
+    worth = np.full(3 * chunk, 0.1)
+    worth[chunk + 7] = 1.5
+    sentence = rf"refused a row .*; {chunk} of {3 * chunk} decisions were recorded before and stay"
+    with pytest.raises(LogError, match=sentence) as caught:
+        record_rows(log, batch(3 * chunk, pd=worth), chunk=chunk)
+    assert caught.value.recorded == recorded(log) == chunk
+    assert "A-1" not in str(caught.value)
+    answer = record_rows(log, batch(3 * chunk), chunk=chunk)
+    assert answer.known.sum() == chunk
+
+
+def test_a_connection_lost_within_a_batch_says_so_and_the_batch_goes_on(postgres_url: str) -> None:
+    engine = with_policy(open_store(postgres_url))
+    made = batch(400)
+    lost = pytest.raises(LogError, match=r"was lost before it confirmed .*200 of 400 decisions were recorded before")
+    with lost, session_ends(engine, turn=2):
+        record_rows(engine, made, chunk=200)
+    assert recorded(engine) == 200
+    assert record_rows(engine, made, chunk=200).known.sum() == 200
+    assert recorded(engine) == 400
+    engine.dispose()
 
 
 def test_what_cannot_be_kept_is_named(log: Engine) -> None:

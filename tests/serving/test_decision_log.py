@@ -17,7 +17,7 @@ from pipeline.serving.ids import new_id
 from pipeline.serving.records import Decision, Reason, Shadow
 from pipeline.store.engine import open_store, writing
 from pipeline.store.tables import decisions as table
-from tests.serving.made_decisions import NOW, POLICY, decision, with_policy
+from tests.serving.made_decisions import NOW, POLICY, decision, session_ends, with_policy
 
 pytest_plugins = ["tests.store.fixtures"]
 
@@ -250,36 +250,11 @@ def test_a_read_only_log_says_so(log: Engine) -> None:
         record(log, [decision()])
 
 
-def test_a_lost_connection_says_so_and_the_next_record_works(log: Engine) -> None:
-    if log.dialect.name == "sqlite":
-        pytest.skip("a file has no connection to lose")
-
+def test_a_lost_connection_says_so_and_the_next_record_works(postgres_url: str) -> None:
+    engine = with_policy(open_store(postgres_url))
     made = decision()
-    with pytest.raises(LogError, match="was lost before it confirmed the record"), _backend_ends(log):
-        record(log, [made])
-    (answer,) = record(log, [made])
-    assert answer == made
-    assert recorded(log) == 1
-
-
-def _backend_ends(engine: Engine):
-    """Let the server end our session between the lock and the insert."""
-    from contextlib import contextmanager
-
-    from sqlalchemy import event
-
-    @contextmanager
-    def ending():
-        def end(connection, _cursor, statement, *_rest) -> None:
-            if statement.startswith("INSERT"):
-                with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
-                    pid = connection.connection.driver_connection.info.backend_pid
-                    other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-
-        event.listen(engine, "before_cursor_execute", end)
-        try:
-            yield
-        finally:
-            event.remove(engine, "before_cursor_execute", end)
-
-    return ending()
+    with pytest.raises(LogError, match="was lost before it confirmed the record"), session_ends(engine, turn=1):
+        record(engine, [made])
+    assert record(engine, [made]) == [made]
+    assert recorded(engine) == 1
+    engine.dispose()
