@@ -149,6 +149,13 @@ def plain(text: object) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", no_shortcodes)
 
 
+def plain_label(text: object) -> str:
+    """Return foreign text for the label of a field: only what markdown would read is escaped, for a screen reader reads it all."""
+    one_line = re.sub(r"\s+", " ", str(text)).strip()
+    no_shortcodes = re.sub(r":(?=[\w/+-]+:)", ":\u2060", one_line)
+    return re.sub(r"([\\`*_\[\]<>$~:&#|!{}^=])", r"\\\1", no_shortcodes)
+
+
 def code(text: object) -> str:
     """Return foreign text as one literal code span of markdown."""
     return "`" + re.sub(r"[`\s]+", " ", str(text)).strip() + "`"

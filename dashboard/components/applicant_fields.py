@@ -5,7 +5,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard.application import NOT_KNOWN, Raw, as_field, choice_text, defaults, may_be_missing, said_range, step_of
-from dashboard.labels import plain
+from dashboard.labels import plain, plain_label
 from pipeline.project import Feature, ProjectConfig, Scalar
 
 APPLICANT_ID: Final = "applicant id"
@@ -14,7 +14,7 @@ APPLICANT_ID: Final = "applicant id"
 
 def field(feature: Feature, key: str) -> Scalar | None:
     """Draw the field of one feature, whose start stands in the session under its key, and return what it holds."""
-    label = plain(f"{feature.label} ({feature.unit})" if feature.unit else feature.label)
+    label = plain_label(f"{feature.label} ({feature.unit})" if feature.unit else feature.label)
     help_text = plain(" ".join(part for part in (feature.help, said_range(feature)) if part))
     if feature.kind == "number":
         return _number(feature, label, key, help_text)

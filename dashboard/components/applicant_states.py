@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 LAYOUT = """<style>
 @media (min-width: 641px) {
-  .st-key-applicant_answer {position: sticky; top: 3.5rem}
+  [data-testid="stLayoutWrapper"]:has(> .st-key-applicant_answer) {position: sticky; top: 3.5rem}
   .st-key-score_said {display: none}
 }
 @media (max-width: 640px) {
   [data-testid="stColumn"]:has(.st-key-applicant_answer) {order: -1}
 }
-.st-key-score_bar {position: sticky; bottom: 0.75rem; z-index: 10}
+[data-testid="stLayoutWrapper"]:has(> .st-key-score_bar) {position: sticky; bottom: 0.75rem; z-index: 10}
 </style>"""
 """On a wide screen the answer stays in sight while the form scrolls; on a phone it stands above the form, and in short beside
 the button, which is always in sight."""
