@@ -72,6 +72,6 @@ def _money(approved: Part, summary: Summary) -> str:
     partly = f" ({people(approved.n_without_amount)} without an amount left out)" if approved.n_without_amount else ""
     return (
         f"The approved ask for {money(approved.amount, summary.currency)}; of this about "
-        f"{money(approved.expected_loss, summary.currency)} is expected to be lost: PD x amount x an LGD of {100 * summary.lgd:.0f} %, "
-        f"mean PD {100 * approved.mean_pd:.1f} %{partly}."
+        f"{money(approved.expected_loss, summary.currency)} is expected to be lost: PD x amount x an LGD of "
+        f"{100 * summary.lgd:.0f} %, mean PD {100 * approved.mean_pd:.1f} %{partly}."
     )
