@@ -181,6 +181,16 @@ class CountMatrix:
         """Repeat shape (..., features) for each bin of a feature: shape (..., K)."""
         return np.repeat(values, np.diff(np.append(self.starts, len(self.reference))), axis=-1)
 
+    def shares(self, counts: FloatArray) -> FloatArray:
+        """Divide counts, shape (..., K), by the rows of their feature; NaN where it has none."""
+        return ratio(counts, self.spread(self.per_feature(counts)))
+
+
+def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return part / whole, NaN where the whole is 0; `whole` of any shape that broadcasts to that of `part`."""
+    whole = np.broadcast_to(whole, part.shape)
+    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0), dtype=np.float64)
+
 
 def count_matrix(reference: DataFrame, counts: DataFrame, by: Sequence[str] = ()) -> CountMatrix:
     """Lay counts out over the reference's bins, one row per combination of `by` (sorted), one row in all without.
