@@ -68,7 +68,7 @@ def test_a_later_override_corrects_the_one_before_and_stands(log: Engine) -> Non
 def test_the_same_override_again_is_refused(log: Engine) -> None:
     (made,) = record(log, [decision()])
     decide(log, made.id)
-    with pytest.raises(OverrideError, match="analyst decided 'approve' for this reason already, at 20"):
+    with pytest.raises(OverrideError, match="analyst has already decided 'approve' for this reason on 20"):
         decide(log, made.id, author="lead")
     assert len(overrides_of(log, made.id)) == 1
 
