@@ -12,15 +12,20 @@ from tests.serving.http_parts import Served, client_of
 
 
 @pytest.fixture(scope="module")
-def served(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The API of a copy of the live home, without tokens."""
+def served_home(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHome]:
+    """A copy of the live home for the tests of a file, which RISKDECK_HOME points to."""
     folder = tmp_path_factory.mktemp("served")
     with copied_home(live_once.home, folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("RISKDECK_HOME", str(folder))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.delenv("RISKDECK_DATABASE_URL", raising=False)
-        live = replace(live_once, home=folder)
-        engine = open_store(live.settings.database_url)
-        with client_of(live) as client:
-            yield Served(client, engine, folder)
-        engine.dispose()
+        yield replace(live_once, home=folder)
+
+
+@pytest.fixture(scope="module")
+def served(served_home: LiveHome) -> Iterator[Served]:
+    """The API of that home, without tokens."""
+    engine = open_store(served_home.settings.database_url)
+    with client_of(served_home) as client:
+        yield Served(client, engine, served_home.home)
+    engine.dispose()
