@@ -49,9 +49,15 @@ class Query:
         }  # fmt: skip
 
 
-def found(counts: Mapping[str, int], query: Query) -> Answer:
-    """Say how many decisions the search holds and how they went; counts: decisions by outcome."""
+def found(counts: Mapping[str, int], query: Query, counted_to: int) -> Answer:
+    """Say how many decisions the search holds and how they went; counts: by outcome, each counted no further than counted_to.
+
+    Beyond that the shares are not known, and none is stated.
+    """
     n = sum(counts.values())
+    if max(counts.values(), default=0) >= counted_to:
+        verb = "match" if query.is_narrow else "are recorded"
+        return Answer(f"At least {n:,} decisions {verb}.", "Narrow the search to see how they went.", is_firm=False)
     if n == 0:
         return Answer("No decision matches this search.", "Search by the start of an id, or widen the dates.", is_firm=False)
     shares = ", ".join(

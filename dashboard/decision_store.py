@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pipeline.serving.again import Again
     from pipeline.serving.overrides import Override
     from pipeline.serving.records import Decision
+
+
+COUNTED: Final = 100_000
+"""So far decisions of one outcome are counted: a log of millions must not hold up the page."""
 
 
 @contextmanager
@@ -68,14 +72,14 @@ def find(project: str, query: Query, limit: int, before: int | None) -> pd.DataF
 
 
 def count_by_outcome(project: str, query: Query) -> dict[str, int]:
-    """How many decisions match, by outcome; outcomes without any are left out. Raises StoreError."""
+    """How many decisions match, by outcome; outcomes without any are left out; counted to `COUNTED`. Raises StoreError."""
     from pipeline.serving import decision_search
 
     asked: dict[str, Any] = query.as_search()
     wanted = query.outcomes or contract.OUTCOMES
     with reading():
         engine = loading.store_engine()
-        counts = {o: decision_search.count(engine, project, **{**asked, "outcomes": (o,)}) for o in wanted}
+        counts = {o: decision_search.count(engine, project, **{**asked, "outcomes": (o,)}, at_most=COUNTED) for o in wanted}
     return {outcome: n for outcome, n in counts.items() if n}
 
 

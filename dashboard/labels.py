@@ -150,7 +150,7 @@ def plain(text: object) -> str:
 
 
 def plain_label(text: object) -> str:
-    """Return foreign text for the label of a field: only what markdown would read is escaped, for a screen reader reads it all."""
+    """Return foreign text for the label of a field: only what markdown would read is escaped: screen readers read it all."""
     one_line = re.sub(r"\s+", " ", str(text)).strip()
     no_shortcodes = re.sub(r":(?=[\w/+-]+:)", ":\u2060", one_line)
     return re.sub(r"([\\`*_\[\]<>$~:&#|!{}^=])", r"\\\1", no_shortcodes)

@@ -65,8 +65,8 @@ def _reasons(decision: Decision, config: ProjectConfig | None) -> None:
         table = decision_book.reasons_table(decision, config)
         st.table(table.set_index("Reason"))
         st.caption(
-            "Just passing: what applicants at or just above the cut-off have, the median or the commonest. PD then: the PD with "
-            "that one thing instead, scored again when the decision was made."
+            "Just passing: what applicants at or just above the cut-off have, the median or the commonest. PD then: the PD "
+            "with that one thing instead, scored again when the decision was made."
         )
     for warning in decision.warnings:
         st.warning(plain(warning), icon=":material/warning:")

@@ -41,8 +41,8 @@ def pick_query(versions: list[int]) -> Query:
     return Query(text or "", since, until, tuple(outcomes), tuple(int(v) for v in chosen), tuple(sources))
 
 
-def list_decisions(table: pd.DataFrame, n_all: int, project: str) -> None:
-    """Draw the list and its pages; table: at most `PAGE_ROWS` rows of `decision_search.find`, n_all: all that match."""
+def list_decisions(table: pd.DataFrame, project: str) -> None:
+    """Draw the list and its pages; table: at most `PAGE_ROWS` rows of `decision_search.find`."""
     shown = decision_book.results(table)
     state: Any = st.dataframe(
         shown, hide_index=True, on_select="rerun", selection_mode="single-row", key="decision_list", height="content",
@@ -56,7 +56,7 @@ def list_decisions(table: pd.DataFrame, n_all: int, project: str) -> None:
         st.query_params[PARAM] = str(table["id"].iloc[state["selection"]["rows"][0]])
         st.rerun(scope="app")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{len(shown):,} of {n_all:,}, newest first. Tick a row to open its record.")
+        st.caption(f"{len(shown):,} shown, newest first. Tick a row to open its record.")
         if BEFORE in st.query_params:
             st.button("Newest", key="newest", on_click=first_page, icon=":material/first_page:", type="tertiary")
         if len(table) == PAGE_ROWS:

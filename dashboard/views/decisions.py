@@ -44,9 +44,9 @@ def _draw_search(project: str) -> None:
     query = pick_query(versions)
     counts = decision_store.count_by_outcome(project, query)
     with top:
-        page.answer(decision_book.found(counts, query))
+        page.answer(decision_book.found(counts, query, decision_store.COUNTED))
     if counts:
-        list_decisions(decision_store.find(project, query, PAGE_ROWS, before()), sum(counts.values()), project)
+        list_decisions(decision_store.find(project, query, PAGE_ROWS, before()), project)
     return None
 
 

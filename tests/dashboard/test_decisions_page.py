@@ -125,6 +125,12 @@ def test_outcome_version_source_and_day_narrow_the_list(recorded: "list[Decision
     assert "No decision matches" in answer(open_page(until=str(today - timedelta(days=2))))
 
 
+def test_more_than_can_be_counted_is_said_so_and_no_share_is_stated() -> None:
+    said = decision_book.found({contract.APPROVE: 100, contract.DECLINE: 7}, Query(), 100)
+    assert said.text == "At least 107 decisions are recorded." and "%" not in said.detail
+    assert "At least 100 decisions match" in decision_book.found({contract.APPROVE: 100}, Query(text="a"), 100).text
+
+
 def test_a_day_is_searched_from_its_first_moment_to_its_last() -> None:
     asked = Query(since=date(2026, 3, 1), until=date(2026, 3, 1)).as_search()
     assert asked["since"] == datetime(2026, 3, 1, tzinfo=UTC)
