@@ -1,105 +1,15 @@
 """The pages in a real browser, on a real Streamlit process with a store of its own."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
-from tests.dashboard.made_store import NASTY, Store, make_store
+import tests.browser.conftest as fixtures
+from tests.browser.driver import in_browser as pytestmark
+from tests.browser.driver import visit
+from tests.dashboard.made_store import NASTY, Store
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-QUIET = """() => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  return app && app.getAttribute('data-test-script-state') !== 'running'
-    && document.querySelector('[data-testid="stMain"] h3') && !document.querySelector('[data-testid="stSkeleton"]');
-}"""
+__all__ = ["address", "browser", "page", "pytestmark", "visit"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return make_store(tmp_path_factory.mktemp("browser"))
-
-
-@pytest.fixture(scope="module")
-def address(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("MLFLOW_TRACKING", "RISKDECK_", "COVERAGE", "COV_"))
-    }
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py", "--server.port", str(port)]
-    log = (tmp_path_factory.mktemp("streamlit") / "log").open("w")
-    process = subprocess.Popen(command, cwd=ROOT, env=env | {"RISKDECK_HOME": str(store.home)}, stdout=log, stderr=log)
-    base = f"http://localhost:{port}"
-    try:
-        _wait_for(f"{base}/_stcore/health")
-        yield base
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
-
-
-def _wait_for(url: str) -> None:
-    for _ in range(120):
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"{url} did not answer within 30 s")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: object) -> Iterator[object]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.outside = []
-    opened.on(
-        "request",
-        lambda r: None if "localhost" in r.url or r.url.startswith(("data:", "blob:")) else opened.outside.append(r.url),
-    )
-    opened.dialogs = []
-    opened.on("dialog", lambda d: (opened.dialogs.append(d.message), d.dismiss()))
-    yield opened
-    context.close()
-
-
-def visit(page: object, url: str) -> None:
-    page.goto(url, wait_until="domcontentloaded")
-    page.wait_for_function(QUIET, timeout=60_000)
+address, browser, page = fixtures.address, fixtures.browser, fixtures.page
 
 
 @pytest.mark.parametrize(
