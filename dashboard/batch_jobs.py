@@ -6,9 +6,11 @@ imported by the job's own thread, so that the page draws first.
 
 import contextlib
 import hashlib
+import shutil
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,8 +69,10 @@ class Job:
 
     def __init__(self, open_desk: Callable[[], "Desk"], name: str, content: bytes) -> None:
         self._open_desk, self._name = open_desk, name
-        self._folder = tempfile.TemporaryDirectory(prefix="riskdeck-batch-")
-        (Path(self._folder.name) / "given").write_bytes(content)
+        self.folder = Path(tempfile.mkdtemp(prefix="riskdeck-batch-"))
+        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        """Delete the file and its results; done at the latest when the process ends."""
+        (self.folder / "given").write_bytes(content)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.state = State(CHECKING)
@@ -88,11 +92,6 @@ class Job:
     def stop(self) -> None:
         """Ask for an end at the next chunk."""
         self._stop.set()
-
-    def close(self) -> None:
-        """Delete the file and its results."""
-        self.stop()
-        self._folder.cleanup()
 
     def _work(self, step: Callable[[], None]) -> None:
         threading.Thread(target=self._guarded, args=(step,), name="riskdeck-batch", daemon=True).start()
@@ -125,7 +124,7 @@ class Job:
 
         desk = self._open_desk()
         rules = _patiently(desk).champion.rules
-        file = open_batch(Path(self._folder.name) / "given", self._name)
+        file = open_batch(self.folder / "given", self._name)
         self._move(total=file.n_rows, started=time.monotonic())
         findings = check_file(rules, file, moved=self._moved, stop=self._stop.is_set)
         earlier = recorded_before(desk.engine, desk.project, file.sha256)
@@ -135,7 +134,7 @@ class Job:
         from pipeline.serving.batch import Order, score_file
 
         desk = self._open_desk()
-        order = Order(file, Path(self._folder.name), "csv", reasons, record)
+        order = Order(file, self.folder, "csv", reasons, record)
         result = score_file(_patiently(desk), desk.engine, order, moved=self._moved, stop=self._stop.is_set)
         self._move(step=DONE, result=result)
 
