@@ -28,9 +28,12 @@ MOST_FACTORS: Final = 8
 
 def waiting_for_one(policy: "Policy", version: int) -> Answer:
     """Say what would decide, before anybody is asked about."""
-    rule = f"Approves a PD below {percent(policy.approve_below)}, declines from {percent(policy.decline_above)}"
-    between = ", reviews between." if policy.approve_below < policy.decline_above else "; nobody is reviewed."
-    return Answer(f"Version {version} decides. {rule}{between}", "Fill in the form, or start from an example.")
+    if policy.approve_below < policy.decline_above:
+        ends = percent(policy.approve_below), percent(policy.decline_above)
+        rule = f"It approves a PD below {ends[0]}, declines one from {ends[1]}, and asks a person between."
+    else:
+        rule = f"It approves a PD below {percent(policy.approve_below)} and declines the others; nobody is reviewed."
+    return Answer(f"Version {version} decides. {rule}", "Fill in the form, or start from an example.")
 
 
 def decided(case: Case, policy: "Policy") -> Answer:

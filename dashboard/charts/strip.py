@@ -10,6 +10,7 @@ from dashboard.charts.style import APPROVE, CHAMPION, DECLINE, OTHER, REVIEW, ba
 from pipeline.evaluation.inputs import FloatArray
 
 BINS: Final = 60
+HEIGHT: Final = 230
 ZONES: Final = (("approve", APPROVE), ("review", REVIEW), ("decline", DECLINE))
 _TAIL: Final = 0.995
 """The strip ends where so many applicants lie; the few beyond stand in its last bar."""
@@ -25,7 +26,7 @@ def strip_chart(pds: FloatArray, cutoffs: tuple[float, float], title: str, pd_va
     counts, _ = np.histogram(np.minimum(pds, last), edges)
     middles = (edges[1:] + edges[:-1]) / 2
     zone = (middles >= cutoffs[0]).astype(int) + (middles >= cutoffs[1])
-    figure = base_figure(title, "PD (%)", "", 215)
+    figure = base_figure(title, "PD (%)", "", HEIGHT)
     for i, (name, color) in enumerate(ZONES):
         here = zone == i
         figure.add_bar(
@@ -38,7 +39,7 @@ def strip_chart(pds: FloatArray, cutoffs: tuple[float, float], title: str, pd_va
         _applicant(figure, pd_value, top, last)
     figure.update_layout(bargap=0, barmode="overlay", margin={"t": 58})
     figure.update_xaxes(range=[0, 100 * last], showgrid=False)
-    figure.update_yaxes(range=[0, 1.75 * top], visible=False)
+    figure.update_yaxes(range=[0, 2.0 * top], visible=False)
     return figure
 
 
@@ -49,19 +50,17 @@ def end_of_strip(pds: FloatArray, marks: Sequence[float]) -> float:
 
 
 def _cutoffs(figure: go.Figure, cutoffs: tuple[float, float], last: float) -> None:
-    """One dotted line where both are the same: then nobody is reviewed."""
+    """Names at two heights, so that near cut-offs stay readable; one line where both are the same: nobody is reviewed."""
     approve, decline = cutoffs
-    marks = [(approve, f"approve below {_percent(approve)}", "right"), (decline, f"decline from {_percent(decline)}", "left")]
+    marks = [(approve, f"approve below {_percent(approve)}", 1.0), (decline, f"decline from {_percent(decline)}", 0.86)]
     if approve == decline:
-        side = "left" if decline < 0.5 * last else "right"
-        marks = [(decline, f"approve below, decline from {_percent(decline)}", side)]
-    for at, text, side in marks:
-        line = {"color": OTHER, "width": 1.5, "dash": "dot"}
-        figure.add_shape(type="line", x0=100 * at, x1=100 * at, y0=0, y1=0.86, yref="paper", line=line)
-        has_room = side == "left" or at > 0.3 * last
+        marks = [(decline, f"approve below, decline from {_percent(decline)}", 1.0)]
+    for at, text, height in marks:
+        side, line = ("left" if at < 0.55 * last else "right"), {"color": OTHER, "width": 1.5, "dash": "dot"}
+        figure.add_shape(type="line", x0=100 * at, x1=100 * at, y0=0, y1=height, yref="paper", line=line)
         figure.add_annotation(
-            x=100 * at, y=0.98, yref="paper", text=text if has_room else _percent(at), showarrow=False, xanchor=side,
-            yanchor="top", xshift=-4 if side == "right" else 4, font={"size": 12},
+            x=100 * at, y=height, yref="paper", text=text, showarrow=False, xanchor=side, yanchor="top",
+            xshift=4 if side == "left" else -4, font={"size": 12},
         )  # fmt: skip
 
 

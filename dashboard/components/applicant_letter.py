@@ -30,4 +30,5 @@ def letter(case: Case, live: "LiveModel") -> None:
         "Letter (text)", text, f"letter-{case.decision.id}.txt", "text/plain", key="download_letter",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    st.code(text, language=None, wrap_lines=True)
+    with st.container(key="letter"):  # small enough that the letter's own lines fit
+        st.code(text, language=None, wrap_lines=True)

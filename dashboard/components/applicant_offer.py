@@ -27,10 +27,7 @@ def offer(case: Case, live: "LiveModel") -> None:
         found = counter_offer(live, case.decision.inputs)
     actionable = [plain(f.label) for f in live.config.features if f.actionable]
     if found is None:
-        st.markdown(
-            "**None within the allowed ranges:** no change of one or two of "
-            f"{', '.join(actionable) or 'the inputs an applicant can act on (the project names none)'} reaches approval."
-        )
+        st.markdown(f"**None within the allowed ranges:** {_searched(actionable)}")
         return
     st.markdown(sentence(found, live.config))
     st.table(table(found, live.config), border="horizontal", hide_index=True, alt="The smallest change that would be approved")
@@ -40,6 +37,13 @@ def offer(case: Case, live: "LiveModel") -> None:
         "and two at a time, within the project's ranges and what training has seen. Not recorded and no promise: an "
         "application that really changes is scored anew."
     )
+
+
+def _searched(actionable: list[str]) -> str:
+    if not actionable:
+        return "the project names no input that an applicant can act on."
+    many = f"one or two of {', '.join(actionable)}" if len(actionable) > 1 else actionable[0]
+    return f"no change of {many} reaches approval."
 
 
 def sentence(found: "CounterOffer", config: ProjectConfig) -> str:

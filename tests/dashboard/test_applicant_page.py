@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_the_form_asks_for_every_feature_in_the_projects_order_words_and_start(l
 
 def test_the_page_opens_with_who_decides_and_by_which_rule(live_home: LiveHome) -> None:
     said = answer(open_page())
-    assert "Version 1 decides" in said and "below 15.0 %" in said and "from 25.0 %" in said and "reviews between" in said
+    assert "Version 1 decides" in said and "below 15.0 %" in said and "from 25.0 %" in said and "asks a person between" in said
 
 
 def test_a_score_shows_decision_pd_grade_peers_and_is_what_the_log_holds(live_home: LiveHome) -> None:
@@ -279,6 +280,38 @@ def test_a_review_is_overridden_with_a_reason_and_shown_as_recorded(live_home: L
 def test_what_the_model_decides_itself_is_not_overridden(live_home: LiveHome) -> None:
     app = scored("Low risk", case="Record")
     assert not [b for b in app.button if b.key == "send_override"]
+
+
+def test_a_canary_s_answer_is_explained_by_the_model_that_decided(live_home: LiveHome) -> None:
+    from pipeline.registry import routing
+    from pipeline.serving.scorer import canary_position
+    from pipeline.store.engine import open_store
+
+    engine = open_store(live_home.settings.database_url)
+    routing.route(engine, live_home.proposal, mode="canary", share=0.5, actor="risk-lead", reason="try it")
+    engine.dispose()
+    mine = next(f"A-{i}" for i in range(50) if canary_position(PROJECT, f"A-{i}") < 0.5)
+    app = open_page(case="Challenger")
+    app.text_input(key=f"in.{PROJECT}.applicant id").set_value(mine)
+    score(app)
+    (row,) = rows(live_home)
+    assert row["model_version"] == 2 and "version 2 under policy" in words(app)
+    assert list(app.table[0].value["Version"]) == ["2", "1"] and "The champion" in words(app)
+
+
+def test_after_a_release_the_old_answer_says_that_its_model_decides_no_more(live_home: LiveHome) -> None:
+    from pipeline.registry import releases
+    from pipeline.store.engine import open_store
+
+    app = scored()
+    engine = open_store(live_home.settings.database_url)
+    releases.approve(engine, live_home.proposal, actor="risk-lead", reason="evidence read")
+    engine.dispose()
+    time.sleep(2.1)  # a desk looks again after two seconds
+    app.run()
+    assert not app.exception and "Version 1 made this answer and decides no more" in words(app)
+    score(app)
+    assert [row["model_version"] for row in rows(live_home)] == [1, 2]
 
 
 def test_nothing_live_says_which_command_mends_it(trained: object) -> None:

@@ -21,6 +21,7 @@ from dashboard.applicant_answers import (
 )
 from dashboard.application import as_field, choice_text, defaults, examples, may_be_missing, said_range, step_of
 from dashboard.casework import Case, decided_by, key_of
+from dashboard.labels import plain_label
 from pipeline import contract
 from pipeline.project import Feature, list_projects, load_project
 from pipeline.serving.inputs import InputRules
@@ -142,6 +143,12 @@ def test_values_are_written_as_the_form_shows_them() -> None:
     assert said_value(CONFIG.feature("existing_customer"), 0.0) == "no"
     assert said_value(CONFIG.feature("income"), None) == "not known"
     assert said_value(None, 0.256) == "0.256"
+
+
+def test_labels_keep_what_a_screen_reader_reads_and_escape_what_markdown_reads() -> None:
+    assert plain_label("Late payments, two years (n)") == "Late payments, two years (n)"
+    assert plain_label("*a* [b](c) :red[d] <e> $f$ `g`\n# h") == r"\*a\* \[b\](c) \:red\[d\] \<e\> \$f\$ \`g\` \# h"
+    assert plain_label(":smile:") == "\\:\u2060smile\\:", "no emoji by its short name"
 
 
 def test_text_of_the_project_is_shown_literally() -> None:
