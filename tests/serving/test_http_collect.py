@@ -169,6 +169,31 @@ def test_a_request_that_breaks_the_scorer_breaks_no_other(
     assert recorded_rows(live_engine) == 2
 
 
+def test_a_pd_that_is_no_number_decides_nothing(window: Window, live_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = window_module.decide
+
+    def without_pd(*given: Any, **named: Any) -> Any:
+        return [replace(d, pd=float("nan")) if d.applicant_id == "odd" else d for d in decide(*given, **named)]
+
+    monkeypatch.setattr(window_module, "decide", without_pd)
+    odd, good = window.answer_singles([ask_of(Applicant(GOOD, applicant_id="odd")), ask_of()])
+
+    assert isinstance(odd, ValueError) and not isinstance(good, Exception)
+    assert recorded_rows(live_engine) == 1
+
+
+def test_a_failure_after_the_record_never_records_again(
+    window: Window, live_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("the disk of the counters is full")
+
+    monkeypatch.setattr(Window, "_count_decisions", broken)
+    with pytest.raises(OSError, match="counters"):
+        window.answer_singles([ask_of(), ask_of()])
+    assert recorded_rows(live_engine) == 2
+
+
 def test_when_the_log_fails_no_score_is_shown(live_home: LiveHome, live_engine: Engine) -> None:
     with client_of(live_home) as client:
         assert client.get("/readyz").status_code == 200

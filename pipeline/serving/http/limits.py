@@ -18,7 +18,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """Read a JSON body up to a size.
 
     Raises Problem 413 as soon as more arrives (a header may lie or be missing), 408 when it does not arrive, 415 when it is
-    not declared as JSON or is compressed.
+    not declared as JSON or is compressed. FastAPI's own ``max_body_size`` would answer in plain text.
     """
     _require_json(request)
     body = bytearray()

@@ -1,6 +1,7 @@
 """What the scoring threads do with requests: check, decide, record, in this order; nothing leaves before it is recorded."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,32 +90,38 @@ class Window:
         return refused(faults)
 
     def _settle(self, pair: Pair, good: Sequence[_Good], record: _Record) -> list[Answer]:
-        """Decide and record together; should that fail for no known reason, each request alone, so that one stops no other."""
+        """Decide together and record together; should deciding fail, each request is decided alone, so that one stops no other.
+
+        What was handed to the log is never handed to it again: without a key that would be a second decision.
+        """
+        if not good:
+            return []
         try:
-            return self._together(pair, good, record)
-        except LogError as error:
-            self.metrics.errors.labels(kind="log").inc(len(good))
-            return [Problem(503, "not-recorded", str(error), headers=_RETRY)] * len(good)
-        except KeyConflict as error:
-            return [Problem(409, "key-conflict", str(error))] * len(good)
+            decisions = self._decide(pair, good)
         except Exception as error:
             if len(good) == 1:
                 return [error]
             _log.warning("%d joined requests failed (%s); each is tried alone", len(good), type(error).__name__)
             return [answer for one in good for answer in self._settle(pair, [one], record)]
+        try:
+            recorded = record(decisions)
+        except LogError as error:
+            self.metrics.errors.labels(kind="log").inc(len(good))
+            return [Problem(503, "not-recorded", str(error), headers=_RETRY)] * len(good)
+        except KeyConflict as error:
+            return [Problem(409, "key-conflict", str(error))] * len(good)
+        self._count_decisions(decisions, recorded)
+        done = iter(recorded)
+        return [_answer_of([next(done) for _ in applications]) for _, applications in good]
 
-    def _together(self, pair: Pair, good: Sequence[_Good], record: _Record) -> list[Answer]:
-        if not good:
-            return []
+    def _decide(self, pair: Pair, good: Sequence[_Good]) -> list[Decision]:
         applications = [application for _, ours in good for application in ours]
         self.metrics.batch_rows.observe(len(applications))
         decisions = decide(pair, applications, contract.SOURCE_HTTP, started=min(ask.started for ask, _ in good))
-        recorded = record(decisions)
-        self._count_decisions(decisions, recorded)
-        answers, done = [], iter(recorded)
-        for _, ours in good:
-            answers.append(_answer_of([next(done) for _ in ours]))
-        return answers
+        for decision in decisions:
+            if not math.isfinite(decision.pd):
+                raise ValueError(f"version {decision.model_version} gives no PD; nothing is decided without one")
+        return decisions
 
     def _count_decisions(self, decisions: Sequence[Decision], recorded: Sequence[Decision | KeyConflict]) -> None:
         pairs = [(d, r) for d, r in zip(decisions, recorded, strict=True) if isinstance(r, Decision)]
