@@ -53,8 +53,8 @@ lock: $(VENV)/bin/uv  ## Compile the locks from pyproject.toml (ARGS=--upgrade f
 	@$(COMPILE) $(ARGS) pyproject.toml --output-file requirements.txt > /dev/null
 	@$(COMPILE) $(ARGS) --group dev --constraint requirements.txt --output-file requirements-dev.txt > /dev/null
 
-bench: $(DEV_STAMP) openmp  ## Measure the figures of the README's performance section
-	$(PYTHON) -m tests.bench
+bench: $(DEV_STAMP) openmp  ## Measure the figures of the README's performance section (ARGS="index http" for some)
+	$(PYTHON) -m tests.bench $(ARGS)
 
 setup: $(DEV_STAMP)  ## Only set up the environment, development tools included
 

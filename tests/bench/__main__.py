@@ -1,6 +1,7 @@
 """``make bench``: run every benchmark, print ratios, and write them into the README's performance section.
 
-Each row is the median of `REPEATS` whole runs of both sides, taken in turn, so that a slow minute of the machine hits both.
+``python -m tests.bench index http`` runs only those parts and leaves the table's other rows as they were. Each row is the
+median of whole runs of both sides, taken in turn, so that a slow minute of the machine hits both.
 """
 
 import os
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from tests.bench import index, pages
+from tests.bench import applicant, batch, http, index, pages
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -45,30 +47,33 @@ class Row:
         return f"| {self.what} | {ours} | {theirs} ({self.alternative}) | {self.ratio:.1f} x | {self.must} |"
 
 
-def main() -> None:
-    """Run what can be run here, print it, and rewrite the README's table."""
-    ratios = [row for row in (training(), *run_index()) if row is not None]
-    waits = pages.measure()
-    table = [
-        f"Measured by `make bench` on {os.cpu_count()} cores, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-        + f"; medians of {REPEATS} repeats or more, both sides in one run.",
-        "",
-        "| what | Riskdeck | alternative | ratio | must be |",
-        "|---|---|---|---|---|",
-        *(row.cells() for row in ratios),
-        *(f"| {what} | {value} | | | {must} |" for what, value, must in (waits.rows() if waits else ())),
-    ]
-    print("\n".join(table))  # noqa: T201  # a command's result
-    write_table("\n".join(table))
+def main(parts: Sequence[str]) -> None:
+    """Run the named parts, or all, print their rows, and put them into the README's table."""
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    measured = [found for name in parts or PARTS if (found := PARTS[name]()) is not None]
+    ratios = [Row(*row) for found in measured for row in getattr(found, "rows", tuple)()]
+    values = [value for found in measured for value in getattr(found, "values", tuple)()]
+    rows = [row.cells() for row in ratios] + [f"| {what} | {value} | | | {must} |" for what, value, must in values]
+    print("\n".join(rows))  # noqa: T201  # a command's result
+    write_table(rows, keep_others=bool(parts))
 
 
-def run_index() -> list[Row]:
-    """The index of runs against `mlflow.search_runs` of the same store."""
-    return [Row(what, ours, theirs, "`mlflow.search_runs`", must) for what, ours, theirs, must in index.measure().rows()]
+@dataclass(frozen=True)
+class Training:
+    """Seconds of whole processes, ours and the plain script's."""
+
+    ours: Sequence[float]
+    theirs: Sequence[float]
+
+    def rows(self) -> list[tuple[str, Sequence[float], Sequence[float], str, str]]:
+        """What was measured, ours, theirs, the alternative, what must be."""
+        what = "train `loan_data`: 12 candidates with out-of-fold validation, intervals, check, snapshot"
+        return [(what, self.ours, self.theirs, "a plain script: 11 fits, each logged with `log_model`", "3 x or more")]
 
 
-def training() -> Row | None:
+def training() -> Training | None:
     """Whole process: 11 candidates and a baseline, validated out of fold, against a script that fits and logs 11 models."""
     folder = os.environ.get("RISKDECK_DATA_DIR")
     if not folder:
@@ -79,8 +84,7 @@ def training() -> Row | None:
     for _ in range(REPEATS):
         ours.append(timed([sys.executable, "-m", "pipeline", "train", "loan_data", "--data", data]))
         theirs.append(timed([sys.executable, "-m", "tests.bench.plain_training", data]))
-    what = "train `loan_data`: 12 candidates with out-of-fold validation, intervals, check, snapshot"
-    return Row(what, ours, theirs, "a plain script: 11 fits, each logged with `log_model`", "3 x or more")
+    return Training(ours, theirs)
 
 
 def timed(command: Sequence[str]) -> float:
@@ -92,15 +96,31 @@ def timed(command: Sequence[str]) -> float:
         return time.perf_counter() - start
 
 
-def write_table(table: str) -> None:
-    """Replace what stands between the README's two marks."""
+def write_table(rows: Sequence[str], *, keep_others: bool) -> None:
+    """Put rows between the README's two marks, in place of those that measured the same; others go unless they are kept."""
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
+    old, _, after = rest.partition(END)
     if not rest:
         raise SystemExit(f"README.md has no {START} mark; put it where the table belongs")
-    README.write_text(f"{before}{START}\n{table}\n{END}{after}", encoding="utf-8")
+    known = {_what(line): line for line in old.splitlines() if line.startswith("| ")} if keep_others else {}
+    known = {what: line for what, line in known.items() if what != "what"} | {_what(row): row for row in rows}
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    head = (
+        f"Measured by `make bench` on {os.cpu_count()} cores, Python {platform.python_version()}, {versions}; medians of "
+        f"repeats, both sides in one run.\n\n| what | Riskdeck | alternative | ratio | must be |\n|---|---|---|---|---|"
+    )
+    README.write_text(f"{before}{START}\n{head}\n" + "\n".join(known.values()) + f"\n{END}{after}", encoding="utf-8")
 
+
+def _what(line: str) -> str:
+    return line.split("|")[1].strip()
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "training": training, "index": index.measure, "pages": pages.measure, "applicant": applicant.measure,
+    "batch": batch.measure, "http": http.measure,
+}  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -38,14 +38,15 @@ class Figures:
     search_runs: Sequence[float]
     rss_mb: float
 
-    def rows(self) -> list[tuple[str, Sequence[float], Sequence[float], str]]:
-        """What was measured, ours, theirs, what must be."""
-        return [
-            (f"leaderboard from a warm index of {RUNS:,} runs", self.warm, self.search_runs, "0.3 s at most, 50 x or more"),
-            ("its first read in a new process, imports left out", self.cold, self.search_runs, "0.3 s at most"),
-            (f"first sync of {RUNS:,} runs", self.first_sync, self.search_runs, "0.77 x or more (1.3 times as long at most)"),
-            ("a sync that finds nothing new", self.later_sync, self.search_runs, ""),
+    def rows(self) -> list[tuple[str, Sequence[float], Sequence[float], str, str]]:
+        """What was measured, ours, theirs, the alternative, what must be."""
+        measured = [
+            (f"leaderboard from a warm index of {RUNS:,} runs", self.warm, "0.3 s at most, 50 x or more"),
+            ("its first read in a new process, imports left out", self.cold, "0.3 s at most"),
+            (f"first sync of {RUNS:,} runs", self.first_sync, "0.77 x or more (1.3 times as long at most)"),
+            ("a sync that finds nothing new", self.later_sync, ""),
         ]
+        return [(what, ours, self.search_runs, "`mlflow.search_runs`", must) for what, ours, must in measured]
 
 
 def measure(n_runs: int = RUNS, repeats: int = REPEATS) -> Figures:

@@ -55,7 +55,7 @@ class Waits:
     moved_ms: Sequence[float]
     computed_ms: Sequence[float]
 
-    def rows(self) -> list[tuple[str, str, str]]:
+    def values(self) -> list[tuple[str, str, str]]:
         """What was measured, the median, what must be."""
         mid = statistics.median
         return [
@@ -217,5 +217,5 @@ def move_cutoff(browser: Any, home: Path, run_id: str) -> list[float]:
 
 if __name__ == "__main__":
     waits = measure()
-    for what, value, must in waits.rows() if waits else ():
+    for what, value, must in waits.values() if waits else ():
         print(f"{what}: {value} ({must})")  # noqa: T201
