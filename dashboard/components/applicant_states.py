@@ -19,10 +19,10 @@ LAYOUT = """<style>
   .st-key-score_said {display: none}
 }
 @media (max-width: 640px) {
+  .st-key-score_bar {backdrop-filter: blur(12px); border-radius: 0.5rem}
   [data-testid="stColumn"]:has(.st-key-applicant_answer) {order: -1}
 }
 [data-testid="stLayoutWrapper"]:has(> .st-key-score_bar) {position: sticky; bottom: 0.75rem; z-index: 10}
-.st-key-score_bar {backdrop-filter: blur(12px); border-radius: 0.5rem}
 .st-key-letter code {font-size: 0.75rem}
 </style>"""
 """On a wide screen the answer stays in sight while the form scrolls; on a phone it stands above the form, and in short beside
