@@ -102,24 +102,51 @@ def file_of_nobody(tmp_path: Path) -> Path:
     return tmp_path / "a.csv"
 
 
-def test_ctrl_c_ends_between_two_chunks_and_the_same_command_goes_on(live_home: LiveHome, tmp_path: Path) -> None:
-    path, n = tmp_path / "many.csv", 8_000
-    book = live_home.book()
-    book.iloc[[i % len(book) for i in range(n)]].to_csv(path, index=False)
-    command = [sys.executable, "-m", "pipeline", "score", str(live_home.toml), "--data", str(path)]
+def spawn(live: LiveHome, path: Path) -> "subprocess.Popen[str]":
+    """Score in a process of its own, and return once something is recorded."""
+    command = [sys.executable, "-m", "pipeline", "score", str(live.toml), "--data", str(path)]
     process = subprocess.Popen(
         command, cwd=ROOT, env=dict(os.environ), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 120
-    while n_recorded(live_home) == 0 and process.poll() is None and time.monotonic() < deadline:
+    while n_recorded(live) == 0 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
+    return process
+
+
+@pytest.fixture
+def many(live_home: LiveHome, tmp_path: Path) -> Path:
+    book = live_home.book()
+    book.iloc[[i % len(book) for i in range(8_000)]].to_csv(tmp_path / "many.csv", index=False)
+    return tmp_path / "many.csv"
+
+
+def test_ctrl_c_ends_between_two_chunks_and_the_same_command_goes_on(live_home: LiveHome, many: Path) -> None:
+    process = spawn(live_home, many)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert out == "" and "Stopped after " in err and "the same file again scores only what is missing" in err
+    assert out == "" and "the same file again scores only what is missing" in err
     kept = n_recorded(live_home)
-    assert 0 < kept < n and f"Stopped after {kept:,} of 8,000 rows" in err, "what is said is what is in the log"
-    assert not list(tmp_path.glob("many.*decisions*")) and not list(tmp_path.glob(".*part"))
-    again = run(live_home.toml, "--data", path, "--no-reasons", "--json")
+    assert 0 < kept < 8_000 and f"Stopped after {kept:,} of 8,000 rows" in err, "what is said is what is in the log"
+    assert [p.name for p in many.parent.glob("*many*")] == ["many.csv"], "no half of a result"
+    goes_on(live_home, many, kept)
+
+
+@pytest.mark.long
+def test_a_killed_batch_goes_on_where_it_was(live_home: LiveHome, many: Path) -> None:
+    process = spawn(live_home, many)
+    process.kill()
+    process.communicate(timeout=120)
+    kept = n_recorded(live_home)
+    assert 0 < kept < 8_000 and kept % 500 == 0, "whole chunks only"
+    assert not (many.parent / "many.decisions.csv").exists()
+    goes_on(live_home, many, kept)
+    assert sorted(p.name for p in many.parent.glob("*many*")) == ["many.csv", "many.decisions.csv", "many.refused.csv"]
+
+
+def goes_on(live: LiveHome, path: Path, kept: int) -> None:
+    again = run(live.toml, "--data", path, "--no-reasons", "--json")
     assert again.exit_code == 0, again.stderr
-    assert json.loads(again.stdout)["decided_before"] == kept and n_recorded(live_home) == n
+    assert json.loads(again.stdout)["decided_before"] == kept and n_recorded(live) == 8_000
+    assert pd.read_csv(path.with_name("many.decisions.csv"))["row"].tolist() == list(range(1, 8_001))
