@@ -17,13 +17,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import applicant, batch, http, index, pages
+from tests.bench import applicant, batch, drift, http, index, pages
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 REPEATS = 5
-LIBRARIES = ("streamlit", "mlflow", "scikit-learn", "lightgbm", "pandas")
+LIBRARIES = ("streamlit", "mlflow", "scikit-learn", "lightgbm", "pandas", "evidently")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _what(line: str) -> str:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "training": training, "index": index.measure, "pages": pages.measure, "applicant": applicant.measure,
-    "batch": batch.measure, "http": http.measure,
+    "batch": batch.measure, "http": http.measure, "drift": drift.measure,
 }  # fmt: skip
 
 if __name__ == "__main__":
