@@ -107,9 +107,12 @@ def _performance(known: DataFrame, cutoff: float, n_boot: int, seed: int) -> Dat
     table = bootstrap_metrics(y, pd, cutoff, n_boot, seed)
     (lo,), (hi,) = wilson_interval([y.sum()], [y.size])
     rate, expected = float(y.mean()), float(pd.mean())
-    extra = [("default_rate", rate, lo, hi), ("mean_pd", expected, expected, expected)]
-    if expected > 0:
-        extra.append(("actual_to_expected", rate / expected, lo / expected, hi / expected))
+    to_expected = 1 / expected if expected > 0 else float("nan")
+    extra = [
+        ("default_rate", rate, lo, hi),
+        ("mean_pd", expected, expected, expected),
+        ("actual_to_expected", rate * to_expected, lo * to_expected, hi * to_expected),
+    ]
     return pandas.concat([table, DataFrame(extra, columns=["metric", "value", "lo", "hi"])], ignore_index=True)
 
 

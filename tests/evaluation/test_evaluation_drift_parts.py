@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.drift import drift_table
+from pipeline.data.simulate import BookSpec, simulate_book
+from pipeline.evaluation.drift import MOVED, SHIFTED, drift_table
 from pipeline.evaluation.drift_parts import bin_quantiles, psi_by_bin, psi_by_segment
 from pipeline.evaluation.profile_bins import profile_counts
 from pipeline.evaluation.reference import feature_profile, reference_profile
+from pipeline.project import load_project
 
 KINDS = {"age": "number", "purpose": "category"}
 
@@ -138,3 +140,23 @@ def test_the_pd_ends_at_nothing_and_one():
     own = reference_profile(pandas.DataFrame(index=range(1_001)), {}, scores)
     table = bin_quantiles(own, profile_counts(pandas.DataFrame({"pd": scores}), own), quantiles=[0.0, 0.5, 1.0])
     assert table["value"].tolist() == pytest.approx([0, 0.5, 1], abs=0.01)
+
+
+def test_the_incidents_of_the_simulated_book_are_found_in_month_feature_and_segment():
+    config = load_project("simulated")
+    book = simulate_book(BookSpec(n=24_000))
+    book["month"] = book["application_date"].dt.to_period("M").astype(str)
+    development = book[book["month"] < "2025-03"]
+    reference = feature_profile(development, {feature.name: feature.kind for feature in config.features})
+    table = drift_table(reference, profile_counts(book, reference, by=["month"]), by=["month"])
+    alarms = table[table["verdict"].isin([MOVED, SHIFTED])].groupby("month")["feature"].agg(set)
+    assert (alarms.index >= "2025-05").all()
+    assert {"channel", "credit_history_months"} <= alarms["2025-05"]
+    assert "days_since_last_login" not in alarms["2025-08"]
+    assert {"channel", "days_since_last_login"} <= alarms["2025-09"]
+    was, now = (profile_counts(rows, reference, by=["channel"]) for rows in (development, book[book["month"] == "2025-09"]))
+    parts = psi_by_segment(reference, now, ["channel"], was).set_index(["feature", "channel"])
+    assert parts.loc["credit_history_months", "share"].idxmax() == "partner"
+    # The renamed field is lost in every channel alike: no segment's weight did it.
+    assert parts.loc["days_since_last_login", "mix"].abs().max() < 0.05
+    assert (parts.loc["days_since_last_login", "within"] > 0.05).all()

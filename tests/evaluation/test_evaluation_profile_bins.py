@@ -83,7 +83,7 @@ def frame_of(rows):
     return pandas.DataFrame(columns).astype({"income": "float64"})
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(rows, rows)
 def test_the_profile_of_the_union_is_the_sum_of_the_profiles(reference, one, two):
     a, b = frame_of(one), frame_of(two)
@@ -93,7 +93,7 @@ def test_the_profile_of_the_union_is_the_sum_of_the_profiles(reference, one, two
     assert (union.groupby("feature")["count"].sum() == len(one) + len(two)).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(rows)
 def test_counting_by_group_and_summing_is_counting_all(reference, found):
     frame = frame_of(found)

@@ -113,7 +113,7 @@ def test_unseen_and_missing_values_are_counted_as_such(reference):
     assert counts_of(found, "term")["36"] == 2
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=True), st.integers(-5, 5).map(float)), min_size=1, max_size=50))
 def test_bins_partition_the_rows_of_any_column(values):
     reference = reference_profile(pandas.DataFrame({"x": np.linspace(0, 1, 40) ** 2}), {"x": "number"}, np.full(40, 0.5))
@@ -124,7 +124,7 @@ def test_bins_partition_the_rows_of_any_column(values):
     assert counts_of(own, "x")[contract.BIN_UNSEEN] == 0 or np.isinf(frame["x"]).any()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(["a", "b", "", "(missing)", None]), min_size=1, max_size=40))
 def test_a_profile_counted_again_is_itself(values):
     frame = pandas.DataFrame({"c": pandas.Series(values, dtype=object)})
@@ -145,7 +145,7 @@ def test_an_empty_bin_counts_as_the_smallest_share():
     assert psi([10, 0], [20, 0]) == 0
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=12))
 def test_psi_is_symmetric_never_negative_and_zero_on_itself(pairs):
     one, two = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -203,7 +203,7 @@ def test_an_all_missing_feature_has_a_profile():
     assert counts_of(table, "c") == {contract.BIN_MISSING: 5, contract.BIN_UNSEEN: 0}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=300))
 def test_edges_are_observed_values_at_numpys_inverted_deciles(values):
     x = np.asarray(values) + 0.5

@@ -119,6 +119,8 @@ def test_a_small_vintage_is_named_and_withheld():
     one_class = performance_by_vintage(**book(1, 40).assign(y=0.0), cutoff=0.3, as_of="2027-01-01", outcome_months=12, n_boot=5)
     assert math.isnan(one_class.set_index("metric").loc["roc_auc", "value"])
     assert one_class.set_index("metric").loc["default_rate", "value"] == 0
+    no_risk = performance_by_vintage(**book(1, 40).assign(pd=0.0), cutoff=0.3, as_of="2027-01-01", outcome_months=12, n_boot=5)
+    assert math.isnan(no_risk.set_index("metric").loc["actual_to_expected", "value"])
     assert performance_by_vintage([], [], [], 0.3, "2027-01-01", 12).empty
 
 
