@@ -6,8 +6,7 @@ visitor waits for the imports.
 
 import asyncio
 import importlib
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -19,26 +18,16 @@ EVERY_PAGE_NEEDS: Final = (
     "dashboard.components.trade_off_parts", "dashboard.components.applicant_states", "dashboard.components.applicant_parts",
     "dashboard.components.applicant_case", "pipeline.registry.ledger", "pipeline.registry.policies", "pyarrow.parquet",
 )  # fmt: skip
-"""Not MLflow, scikit-learn or LightGBM: pages that need those import them behind what they show first."""
+"""Not MLflow, scikit-learn or LightGBM: no page waits for those, even where `app.py` runs alone."""
 SCORING_NEEDS: Final = ("pipeline.serving.scorer", "pipeline.serving.decision_log", "lightgbm")
-AFTER_FIRST_PAGE_SECONDS: Final = 4.0
-"""Then the seconds of import that the first applicant would wait for are spent behind whatever is read meanwhile."""
+"""MLflow and scikit-learn come with them. Imported later they would hold up the first applicant and everybody beside."""
 
 
 @asynccontextmanager
 async def imported(_app: st.App) -> AsyncIterator[None]:
-    """Import before the first visitor comes; a second at the start saves it for everybody."""
-    await asyncio.to_thread(_import, EVERY_PAGE_NEEDS)
-    behind = threading.Timer(AFTER_FIRST_PAGE_SECONDS, _import, (SCORING_NEEDS,))
-    behind.daemon = True
-    behind.start()
+    """Import before the first visitor comes; a few seconds at the start save them for everybody."""
+    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in (*EVERY_PAGE_NEEDS, *SCORING_NEEDS)])
     yield
-    behind.cancel()
-
-
-def _import(names: Sequence[str]) -> None:
-    for name in names:
-        importlib.import_module(name)
 
 
 app = st.App("app.py", lifespan=imported)
