@@ -37,12 +37,11 @@ def _next_step(job: jobs.Job, state: jobs.State) -> None:
     if state.step in (jobs.REFUSED, jobs.FAILED) and state.file is None:
         return _button("Try again", "batch_again", lambda: loading.drop_batch_job(job))
     found = state.findings
-    if state.step == jobs.DONE or found is None:
+    if found is None or (state.step == jobs.DONE and (state.recorded or not found.n_good)):
         return None
     reasons, record = _choices()
-    label = (
-        "Go on" if state.step == jobs.STOPPED else f"Score {found.n_good:,} rows" if found.n_good else "Get the refused rows"
-    )
+    named = {jobs.STOPPED: "Go on", jobs.DONE: "Score again"}
+    label = named.get(state.step) or (f"Score {found.n_good:,} rows" if found.n_good else "Get the refused rows")
     return _button(label, "batch_score", lambda: job.score(reasons=reasons, record=record))
 
 

@@ -164,6 +164,9 @@ def test_calculating_records_nothing_and_says_so(live_home: LiveHome) -> None:
     app = press(app, "batch_score")
     assert "Nothing was recorded: these are calculations, not decisions." in words(app)
     assert n_recorded(live_home) == 0
+    app.toggle(key="batch_record").set_value(True).run()
+    app = press(app, "batch_score")
+    assert n_recorded(live_home) == 120 and "calculations" not in words(app)
 
 
 def test_a_file_of_bad_rows_alone_still_gives_the_refusals(live_home: LiveHome) -> None:
