@@ -16,6 +16,7 @@ from scipy.special import expit
 from pipeline.evaluation.inputs import FloatArray, IntArray
 from pipeline.project import ProjectConfig
 from pipeline.serving.records import ServingError
+from pipeline.serving.steps import matrix_of, pd_of_matrix, through
 from pipeline.training.calibration import log_odds
 from pipeline.training.features import matrix_names, source_column
 
@@ -37,18 +38,19 @@ class Explainer:
 
     def __init__(self, model: Any, config: ProjectConfig) -> None:
         self.factors: tuple[str, ...] = (*config.feature_names, *(r.name for r in config.ratios))
-        self._raw, self._columns, self._pd = (model.named_steps[name] for name in ("raw", "columns", "pd"))
+        self.model = model
+        self._pd = model.named_steps["pd"]
         place = {factor: j for j, factor in enumerate(self.factors)}
         self.owner: IntArray = np.array([place[source_column(n, config)] for n in matrix_names(model[:-1])], dtype=np.int64)
         """For each column of the matrix, the position in `factors` of the factor it comes from."""
 
     def raw_step(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return what is scored: numbers and ratios (NaN where missing), categories as text, one column per factor."""
-        return pd.DataFrame(self._raw.transform(frame))
+        return through(self.model, frame).scored
 
     def matrix(self, scored: pd.DataFrame) -> FloatArray:
         """Return the matrix (n, m) of the estimator. Each column depends on one factor alone, its `owner`."""
-        return np.asarray(self._columns.transform(scored), dtype=np.float64)
+        return matrix_of(self.model, scored)
 
     def pd_of(self, scored: pd.DataFrame) -> FloatArray:
         """Score from the output of `raw_step` on: the bits of ``model.predict_proba(frame)[:, 1]``."""
@@ -56,7 +58,7 @@ class Explainer:
 
     def pd_of_matrix(self, X: FloatArray) -> FloatArray:
         """Score rows of the matrix through the model's own last step."""
-        return np.asarray(self._pd.predict_proba(X), dtype=np.float64)[:, 1]
+        return pd_of_matrix(self.model, X)
 
     def contributions(self, scored: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Return contributions (n, k) in log-odds of the PD in the order of `factors`, and the base (n,) they start from.

@@ -16,6 +16,7 @@ from pipeline.project import ProjectConfig
 from pipeline.serving.contributions import Explainer, logit
 from pipeline.serving.records import Reason, Value
 from pipeline.serving.reference_group import Stand, reference_group, value_of
+from pipeline.serving.steps import Steps, through
 
 CHUNK_ROWS: Final = 2000  # keeps the re-scored copies of a chunk near 10 MB
 _WORKERS: Final = 2
@@ -74,22 +75,27 @@ class Reasoner:
         """What is unusual about the group (nobody would be approved), or nothing."""
         return self.group.note
 
-    def principal(self, frame: pd.DataFrame, pds: FloatArray) -> list[tuple[Reason, ...]]:
+    def principal(self, frame: pd.DataFrame, pds: FloatArray, steps: Steps | None = None) -> list[tuple[Reason, ...]]:
         """Return up to `contract.MAX_REASONS` reasons per row, the weightiest first; ties in the project's order.
 
-        `frame` holds typed inputs as `inputs_frame` makes them, `pds` (n,) what the model gave them. A reason is a factor that
+        `frame` holds typed inputs as `inputs_frame` makes them, `pds` (n,) what the model gave them, `steps` the same rows on
+        their way through the pipeline where the scorer has taken them already. A reason is a factor that
         contributes more than the group's mean and whose reference alone lowers the PD; what re-scoring does not prove is passed
         over. Where nothing is left, each factor is tried by itself and weighs the log-odds that its reference takes away; where
         none suffices alone, see `_together`. Who has the lowest PD that the model gives, as everybody has under the prior, has
         no reason.
         """
+        if steps is None and len(frame):
+            steps = through(self.explainer.model, frame)
+        if steps is None:
+            return []
         chunks = [slice(at, at + CHUNK_ROWS) for at in range(0, len(frame), CHUNK_ROWS)]
         if len(chunks) <= 1:
-            return self._principal(frame, pds) if chunks else []
+            return self._principal(steps, pds)
         from joblib import Parallel, delayed
 
         work = Parallel(n_jobs=_WORKERS, prefer="threads")  # LightGBM and numpy let go of the interpreter lock
-        parts = work(delayed(self._principal)(frame.iloc[chunk], pds[chunk]) for chunk in chunks)
+        parts = work(delayed(self._principal)(steps.at(chunk), pds[chunk]) for chunk in chunks)
         return [reasons for part in parts for reasons in part]
 
     def difference(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +107,7 @@ class Reasoner:
         """
         if len(frame) != 1:
             raise ValueError(f"the frame has {len(frame)} rows; a waterfall shows one applicant")
-        rows = self._rows(frame)
+        rows = self._rows(through(self.explainer.model, frame))
         every = np.arange(len(self.factors))
         return pd.DataFrame(
             {
@@ -114,15 +120,13 @@ class Reasoner:
             }
         )
 
-    def _rows(self, frame: pd.DataFrame, pds: FloatArray | None = None) -> _Rows:
-        scored = self.explainer.raw_step(frame)
-        X = self.explainer.matrix(scored)
-        pds = self.explainer.pd_of_matrix(X) if pds is None else pds
-        contributions, _ = self.explainer.contributions_of_matrix(X, pds)
-        return _Rows(scored, X, pds, contributions, contributions - self.group.mean)
+    def _rows(self, steps: Steps, pds: FloatArray | None = None) -> _Rows:
+        pds = self.explainer.pd_of_matrix(steps.X) if pds is None else pds
+        contributions, _ = self.explainer.contributions_of_matrix(steps.X, pds)
+        return _Rows(steps.scored, steps.X, pds, contributions, contributions - self.group.mean)
 
-    def _principal(self, frame: pd.DataFrame, pds: FloatArray) -> list[tuple[Reason, ...]]:
-        rows = self._rows(frame, pds)
+    def _principal(self, steps: Steps, pds: FloatArray) -> list[tuple[Reason, ...]]:
+        rows = self._rows(steps, pds)
         weight, at_reference = self._weigh(rows)
         heaviest = np.argsort(-weight, axis=1, kind="stable")[:, : contract.MAX_REASONS]
         return [
@@ -132,7 +136,7 @@ class Reasoner:
                 if weight[i, j] > 0
             )
             or self._together(rows, i)
-            for i in range(len(frame))
+            for i in range(len(pds))
         ]
 
     def _weigh(self, rows: _Rows) -> tuple[FloatArray, FloatArray]:

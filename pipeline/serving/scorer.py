@@ -18,6 +18,7 @@ from pipeline.serving.desk import Pair
 from pipeline.serving.ids import new_id
 from pipeline.serving.live import LiveModel
 from pipeline.serving.records import Application, Decision, Reason, Shadow
+from pipeline.serving.steps import Steps, pd_of_matrix, through
 from pipeline.serving.warn import FEW_ROWS
 
 TextArray = npt.NDArray[np.object_]
@@ -32,6 +33,8 @@ class Assessed:
     pd: FloatArray
     grade: TextArray
     outcome: TextArray
+    steps: Steps | None = None
+    """The applications on their way through the pipeline, for the reasons."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class Judged:
 
 def assess(live: LiveModel, frame: pd.DataFrame) -> Assessed:
     """Score typed rows (as `inputs_frame` makes them) with one model and decide by its policy, shape (n,) each."""
-    pds = np.asarray(live.model.predict_proba(frame), dtype=np.float64)[:, 1]
-    return Assessed(pds, grades(live.config, pds), outcomes(live, pds))
+    steps = through(live.model, frame)
+    pds = pd_of_matrix(live.model, steps.X)
+    return Assessed(pds, grades(live.config, pds), outcomes(live, pds), steps)
 
 
 def grades(config: ProjectConfig, pds: FloatArray) -> TextArray:
@@ -130,7 +134,8 @@ def explain(pair: Pair, judged: Judged, frame: pd.DataFrame) -> list[tuple[Reaso
     ):
         rows = np.flatnonzero(mine)
         if live is not None and assessed is not None and rows.size:
-            for row, reasons in zip(rows, live.reasoner.principal(frame.iloc[rows], assessed.pd[rows]), strict=True):
+            steps = None if assessed.steps is None else assessed.steps.at(rows)
+            for row, reasons in zip(rows, live.reasoner.principal(frame.iloc[rows], assessed.pd[rows], steps), strict=True):
                 found[row] = reasons
     return found
 
