@@ -1,6 +1,7 @@
 """For each module a browser, a store and a server on it; for each test a page without a memory."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,9 +20,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """One bake-off, a failure, a foreign run; a module with other needs makes its own."""
-    return make_store(tmp_path_factory.mktemp("browser"))
+    home = tmp_path_factory.mktemp("browser")
+    shutil.copy(migrated, home / "mlflow.db")
+    return make_store(home)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,11 +34,12 @@ CROWD, N_CROWD = "zz crowd", 52
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Beside the product an experiment of other scripts, with more runs than a page of the board."""
-    made = make_store(tmp_path_factory.mktemp("experiments"))
-    client = client_of(made.home)
-    eid = experiment(client, made.home, CROWD)
+    home = tmp_path_factory.mktemp("experiments")
+    shutil.copy(migrated, home / "mlflow.db")
+    made, client = make_store(home), client_of(home)
+    eid = experiment(client, home, CROWD)
     for i in range(N_CROWD):
         run_id = client.create_run(eid, run_name=f"crowd {i}").info.run_id
         client.log_metric(run_id, "test_f1", i / 100)

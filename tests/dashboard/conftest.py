@@ -7,18 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.made_store import Store, client_of, make_store
+from tests.dashboard.made_store import Store, make_store
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs; the migration takes seconds, a copy none."""
-    home = tmp_path_factory.mktemp("migrated")
-    client_of(home).search_experiments()
-    return home / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +18,6 @@ def filled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     home = tmp_path_factory.mktemp("filled")
     shutil.copy(migrated, home / "mlflow.db")
     return make_store(home)
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place of one's own, without any store yet."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("RISKDECK_DATABASE_URL", raising=False)
-    monkeypatch.setenv("RISKDECK_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def migrated_home(home: Path, migrated: Path) -> Path:
-    shutil.copy(migrated, home / "mlflow.db")
-    return home
 
 
 @pytest.fixture

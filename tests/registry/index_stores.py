@@ -14,13 +14,6 @@ from tests.registry.made_index import MANY, SOME, copied
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("migrated")
-    client_of(home).search_experiments()
-    return home / "mlflow.db"
-
-
-@pytest.fixture(scope="module")
 def many(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with an experiment of more runs than one page of MLflow's beside that of the project, and no index yet."""
     home = tmp_path_factory.mktemp("many")
@@ -40,21 +33,15 @@ def whole(many: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture
-def home(migrated: Path, tmp_path: Path) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    return tmp_path
+def client(migrated_home: Path) -> Any:
+    return client_of(migrated_home)
 
 
 @pytest.fixture
-def client(home: Path) -> Any:
-    return client_of(home)
+def eid(client: Any, migrated_home: Path) -> str:
+    return experiment(client, migrated_home, PROJECT)
 
 
 @pytest.fixture
-def eid(client: Any, home: Path) -> str:
-    return experiment(client, home, PROJECT)
-
-
-@pytest.fixture
-def index(home: Path) -> Index:
-    return Index(settings_at(home))
+def index(migrated_home: Path) -> Index:
+    return Index(settings_at(migrated_home))

@@ -27,23 +27,10 @@ def settings_of(home: Path, uri: str = "") -> Settings:
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("migrated")
-    client_of(home).search_experiments()
-    return home / "mlflow.db"
-
-
-@pytest.fixture(scope="module")
 def store(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     home = tmp_path_factory.mktemp("filled")
     shutil.copy(migrated, home / "mlflow.db")
     return make_store(home)
-
-
-@pytest.fixture
-def empty(migrated: Path, tmp_path: Path) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    return tmp_path
 
 
 @pytest.fixture
@@ -105,23 +92,23 @@ def test_only_a_finished_tagged_run_of_this_contract_is_complete(status: str, ta
     assert runs.run_state(status, tags) == state
 
 
-def test_every_page_of_results_is_read(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = client_of(empty)
-    eid = experiment(client, empty)
+def test_every_page_of_results_is_read(migrated_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(migrated_home)
+    eid = experiment(client, migrated_home)
     for i in range(7):
         client.create_run(eid, run_name=f"r{i}")
     monkeypatch.setattr(runs, "PAGE_SIZE", 3)
-    table = runs.read_runs(PROJECT, settings_of(empty))
+    table = runs.read_runs(PROJECT, settings_of(migrated_home))
     assert len(table) == 7
     assert table.attrs["is_whole"]
 
 
-def test_a_cutoff_that_declines_nobody_is_infinite_again(empty: Path) -> None:
-    client = client_of(empty)
+def test_a_cutoff_that_declines_nobody_is_infinite_again(migrated_home: Path) -> None:
+    client = client_of(migrated_home)
     tags = {c.TAG_CONTRACT: c.VERSION, c.TAG_KIND: c.KIND_CANDIDATE, c.TAG_COMPLETE: "true"}
-    run = client.create_run(experiment(client, empty), tags=tags)
+    run = client.create_run(experiment(client, migrated_home), tags=tags)
     client.set_terminated(run.info.run_id, "FINISHED")
-    assert runs.read_runs(PROJECT, settings_of(empty))[c.CUTOFF].tolist() == [math.inf]
+    assert runs.read_runs(PROJECT, settings_of(migrated_home))[c.CUTOFF].tolist() == [math.inf]
 
 
 def test_a_foreign_run_shows_what_it_has_and_nothing_it_has_not(store: Store) -> None:
@@ -172,9 +159,9 @@ def test_one_run_in_full_and_an_unknown_one_by_name(store: Store) -> None:
         runs.read_run("0123", where)
 
 
-def test_experiments_are_listed_without_an_empty_default(store: Store, empty: Path) -> None:
+def test_experiments_are_listed_without_an_empty_default(store: Store, migrated_home: Path) -> None:
     assert [e.name for e in runs.list_experiments(settings_of(store.home))] == [PROJECT]
-    assert runs.list_experiments(settings_of(empty)) == ()
+    assert runs.list_experiments(settings_of(migrated_home)) == ()
 
 
 def test_looking_at_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
