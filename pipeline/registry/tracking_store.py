@@ -89,7 +89,7 @@ def _probe(settings: Settings) -> None:
         raise _unavailable(settings, "the address has no valid host and port")
     parts = urlsplit(settings.tracking_uri)
     netloc = parts.netloc.rpartition("@")[2]
-    request = urllib.request.Request(f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}/health")  # noqa: S310
+    request = urllib.request.Request(f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}/health")  # noqa: S310  # scheme checked by the caller
     try:
         with closing(urllib.request.urlopen(request, timeout=PROBE_SECONDS)):  # noqa: S310  # scheme checked by the caller
             return
