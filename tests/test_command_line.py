@@ -24,8 +24,8 @@ from pipeline.training.tracking import open_client
 from tests.conftest import LOGISTIC_ONLY, Trained
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("demo", "simulate", "check", "train", "gate", "reproduce", "ledger", "release")
-STEPS = ("propose", "approve", "reject", "rollback", "history")
+VERBS = ("demo", "simulate", "check", "train", "gate", "score", "serve", "reproduce", "ledger", "release")
+STEPS = ("propose", "approve", "reject", "route", "rollback", "history")
 
 
 def run(*words: object) -> Result:
