@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import applicant, batch, drift, http, index, pages
+from tests.bench import applicant, batch, drift, first_score, http, index, pages
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -119,7 +119,7 @@ def _what(line: str) -> str:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "training": training, "index": index.measure, "pages": pages.measure, "applicant": applicant.measure,
-    "batch": batch.measure, "http": http.measure, "drift": drift.measure,
+    "first_score": first_score.measure, "batch": batch.measure, "http": http.measure, "drift": drift.measure,
 }  # fmt: skip
 
 if __name__ == "__main__":
