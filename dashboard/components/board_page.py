@@ -14,9 +14,9 @@ from dashboard.comparing import gains
 from dashboard.components import pictures
 from dashboard.components.lineage import lineage_table
 from dashboard.components.run_detail import metrics_table
-from dashboard.components.why_not import Evidence, evidence, numbers_behind
+from dashboard.components.why_not import Evidence, evidence, numbers_in_words
 from dashboard.cut_answers import said_costs
-from dashboard.labels import NOT_KNOWN, label_of, moment
+from dashboard.labels import NOT_KNOWN, label_of, moment, plain
 from dashboard.onepage import Section, one_page
 from dashboard.ranking import leader
 from dashboard.worth import project_costs
@@ -78,8 +78,9 @@ def _others(found: Evidence, board: Board) -> Section:
         letter=[lines[r].letter for r in shown["run_id"]], color=[lines[r].color for r in shown["run_id"]],
         who=[f"{lines[r].letter} {board.names[r]}" for r in shown["run_id"]],
     )  # fmt: skip
-    title = f"Others less the leader, on the same test applicants: {', '.join(dict.fromkeys(shown['who']))}"
-    return Section("Why not the others", (found.paragraph,), (difference_chart(shown, title),), (numbers_behind(found, board),))
+    figure = difference_chart(shown, "Others less the leader, on the same test applicants")
+    letters = f"In the picture: {plain(', '.join(dict.fromkeys(shown['who'])))}."
+    return Section("Why not the others", (found.paragraph, letters), (figure,), (numbers_in_words(found, board),))
 
 
 def _crosses(board: Board, config: ProjectConfig | None) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import loading, ranking
-from dashboard.charts.swap import swap_chart
+from dashboard.charts.swap import EVERYBODY, swap_chart
 from dashboard.components import printed, swap_words
 from dashboard.components.downloads import download
 from dashboard.labels import cutoff, label_of, plain
@@ -69,4 +69,6 @@ def _draw(cuts: Cuts, table: pd.DataFrame, rival: str, found: tuple[float, float
     said = swap_words.said(table, desk.currency, desk.n)
     st.dataframe(said, hide_index=True, alt="The swap set in people, default rate and money")
     download(table, "swap_set.csv", "swap")
-    printed.keep(Section("Two models: who changes sides", (sentence + is_known,), (figure,), (said,)))
+    printed.keep(
+        Section("Two models: who changes sides", (sentence + is_known,), (figure,), (said[said["Segment"] == EVERYBODY],))
+    )

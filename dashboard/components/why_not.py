@@ -9,7 +9,7 @@ from dashboard import answers
 from dashboard.board import Board
 from dashboard.comparing import gains, paired_table
 from dashboard.components.downloads import download
-from dashboard.labels import plain
+from dashboard.labels import number, plain
 from dashboard.ranking import leader, ranked
 from dashboard.worth import project_costs
 from pipeline.project import ProjectConfig
@@ -71,3 +71,11 @@ def numbers_behind(found: Evidence, board: Board) -> pd.DataFrame:
             "Test applicants": shown["n"],
         }
     )
+
+
+def numbers_in_words(found: Evidence, board: Board) -> pd.DataFrame:
+    """Return `numbers_behind` as text, for paper."""
+    table = numbers_behind(found, board)
+    for name, decimals in (("Probability of being better", 2), ("Test applicants", 0)):
+        table[name] = [number(float(value), decimals) for value in table[name]]
+    return table
