@@ -53,7 +53,7 @@ def _first_score(browser: Any, home: Path) -> tuple[float, float]:
     with dashboard(home) as (base, _):
         page = browser.new_page()
         start = time.perf_counter()
-        page.goto(f"{base}/applicant?project=simulated", wait_until="domcontentloaded")
+        page.goto(f"{base}/applicant?project=small", wait_until="domcontentloaded")
         button = page.get_by_role("button", name="Score and record")
         button.wait_for(timeout=60_000)
         opened = time.perf_counter()
