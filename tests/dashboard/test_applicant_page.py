@@ -5,47 +5,24 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.project import load_project
+from tests.dashboard import opened
+from tests.dashboard.opened import answer, no_thread_outlives_its_home, words
 from tests.serving.conftest import PROJECT, LiveHome, live_home, live_once
 
-__all__ = ["live_home", "live_once"]
+__all__ = ["live_home", "live_once", "no_thread_outlives_its_home"]
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGE = "views/applicant.py"
 SCORED = re.compile(r"(Approve|Send to review|Decline): PD ([\d.]+) %, grade \w\. (Of|Only) [\d,]+ past applicants")
 
 
-@pytest.fixture(autouse=True)
-def no_thread_outlives_its_home() -> Iterator[None]:
-    yield
-    for thread in threading.enumerate():
-        if thread.name in ("riskdeck-warm", "riskdeck-alias"):
-            thread.join(60)
-
-
 def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run().switch_page(PAGE).run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success, *app.code]
-    return "\n".join(str(part.value) for part in parts)
-
-
-def answer(app: AppTest) -> str:
-    return next(str(m.value) for m in app.markdown if str(m.value).startswith("### "))
+    return opened.open_page(PAGE, **link)
 
 
 def score(app: AppTest, **typed: object) -> AppTest:

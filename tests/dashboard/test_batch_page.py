@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,39 +19,23 @@ from pipeline.project import load_project
 from pipeline.registry import ledger
 from pipeline.serving.batch import Order
 from pipeline.store.engine import open_store
+from tests.dashboard import opened
+from tests.dashboard.opened import answer, no_thread_outlives_its_home
 from tests.serving.conftest import PROJECT, LiveHome, live_home, live_once
 
-__all__ = ["live_home", "live_once"]
+__all__ = ["live_home", "live_once", "no_thread_outlives_its_home"]
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGE = "views/batch.py"
 
 
-@pytest.fixture(autouse=True)
-def no_thread_outlives_its_home() -> Iterator[None]:
-    yield
-    for thread in threading.enumerate():
-        if thread.name in ("riskdeck-warm", "riskdeck-alias", "riskdeck-batch"):
-            thread.join(60)
-
-
 def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run().switch_page(PAGE).run()
-    assert not app.exception
-    return app
+    return opened.open_page(PAGE, **link)
 
 
 def words(app: AppTest) -> str:
     parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.code]
     tables = [table.value.to_string() for table in (*app.table, *app.dataframe)]
     return "\n".join([*(str(part.value) for part in parts), *tables])
-
-
-def answer(app: AppTest) -> str:
-    return next(str(m.value) for m in app.markdown if str(m.value).startswith("### "))
 
 
 def drop(app: AppTest, content: bytes, name: str = "apps.csv") -> AppTest:

@@ -2,12 +2,9 @@
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +14,8 @@ from dashboard import decision_book
 from dashboard.decision_book import Query
 from pipeline import contract
 from pipeline.project import load_project
+from tests.dashboard import opened
+from tests.dashboard.opened import answer, no_thread_outlives_its_home, words
 from tests.serving.conftest import PROJECT, LiveHome, desk, live_engine, live_home, live_once
 
 if TYPE_CHECKING:
@@ -25,19 +24,10 @@ if TYPE_CHECKING:
     from pipeline.serving.desk import Desk
     from pipeline.serving.records import Decision
 
-__all__ = ["desk", "live_engine", "live_home", "live_once"]
+__all__ = ["desk", "live_engine", "live_home", "live_once", "no_thread_outlives_its_home"]
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGE = "views/decisions.py"
 N = 60
-
-
-@pytest.fixture(autouse=True)
-def no_thread_outlives_its_home() -> Iterator[None]:
-    yield
-    for thread in threading.enumerate():
-        if thread.name in ("riskdeck-warm", "riskdeck-alias"):
-            thread.join(60)
 
 
 @pytest.fixture
@@ -55,22 +45,7 @@ def recorded(live_home: LiveHome, live_engine: "Engine", desk: "Desk") -> "list[
 
 
 def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params["project"] = PROJECT
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run().switch_page(PAGE).run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success, *app.code]
-    return "\n".join(str(part.value) for part in parts).replace("\\", "")
-
-
-def answer(app: AppTest) -> str:
-    return next(str(m.value) for m in app.markdown if str(m.value).startswith("### "))
+    return opened.open_page(PAGE, **{"project": PROJECT, **link})
 
 
 def listed(app: AppTest) -> list[str]:

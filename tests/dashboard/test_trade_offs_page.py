@@ -11,28 +11,15 @@ from pipeline.project import parse_project, read_project_text
 from pipeline.registry import ledger
 from pipeline.registry.policies import read_policy, write_policy
 from pipeline.store.engine import open_store
+from tests.dashboard import opened
 from tests.dashboard.made_store import PROJECT, Store, client_of, experiment, log_run, scored
+from tests.dashboard.opened import answer, words
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGE = "views/trade_offs.py"
 
 
 def open_page(**link: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run().switch_page(PAGE).run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success, *app.code]
-    return "\n".join(str(part.value) for part in parts)
-
-
-def answer(app: AppTest) -> str:
-    return next(str(m.value) for m in app.markdown if str(m.value).startswith("### :material"))
+    return opened.open_page(PAGE, **link)
 
 
 def named(app: AppTest) -> dict[str, str]:
@@ -132,7 +119,7 @@ def test_reviewers_start_as_good_as_the_project_says(filled_home: Store, monkeyp
 
 def test_two_models_name_their_cutoffs_and_hold_the_approval_rate_when_asked(filled_home: Store) -> None:
     app = open_page(part="Two models")
-    assert "Taking over from logistic C\\=1" in words(app) and "each at its own best cut-off" in words(app)
+    assert "Taking over from logistic C=1" in words(app) and "each at its own best cut-off" in words(app)
     app.selectbox(key="match").set_value("at the same approval rate").run()
     table = app.dataframe[0].value
     total = table[table["Segment"] == "all"].set_index("Who")["People"]
