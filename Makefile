@@ -23,7 +23,7 @@ help:  ## Show this list
 demo: $(RUN_STAMP) openmp  ## Simulate a loan book, train, release, and open the dashboard on it
 	$(PYTHON) -m pipeline demo
 
-test: $(DEV_STAMP) openmp  ## Run the tests (under 10 minutes on 2 cores), with branch coverage
+test: $(DEV_STAMP) openmp  ## Run the tests (about 10 minutes on 2 cores), with branch coverage
 	$(PYTHON) -m pytest -n auto -m "not long" --cov --cov-branch --cov-report=term-missing:skip-covered
 
 # One after the other: they load the machine, kill processes and measure time, and would disturb each other.

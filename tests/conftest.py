@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 if TYPE_CHECKING:
     from pipeline.project import Project
     from pipeline.settings import Settings
+
+# Timings are the bench's matter: a busy machine must not fail a property.
+hypothesis_settings.register_profile("riskdeck", deadline=None)
+hypothesis_settings.load_profile("riskdeck")
 
 SMALL_MODELS = """
 [models.prior]

@@ -70,7 +70,7 @@ def test_the_environment_is_the_locked_one() -> None:
 
 def test_every_runtime_dependency_imports_beside_the_others() -> None:
     """Evidently's metadata admits versions of pandas and plotly under which it cannot be imported."""
-    names = [IMPORT_NAMES.get(r.name, r.name) for r in declared("run")]
+    names = [IMPORT_NAMES.get(r.name, r.name.replace("-", "_")) for r in declared("run")]
     result = run(sys.executable, "-W", "ignore", "-c", "\n".join(f"import {name}" for name in names))
     assert result.returncode == 0, result.stderr
 

@@ -68,7 +68,7 @@ def score_chunk(pair: Pair, read: Read, *, with_reasons: bool) -> Scored:
         return Scored(read, _NOBODY, (), ())
     judged = scorer.judge(pair, read.frame, read.applicant_ids.tolist())
     reasons = scorer.explain(pair, judged, read.frame) if with_reasons else [()] * len(read.frame)
-    return Scored(read, judged, reasons, pair.champion.watch.warnings(read.frame))
+    return Scored(read, judged.without_steps(), reasons, pair.champion.watch.warnings(read.frame))
 
 
 def applicant_ids(frame: pd.DataFrame, config: ProjectConfig) -> npt.NDArray[np.object_]:

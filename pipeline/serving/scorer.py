@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +49,11 @@ class Judged:
         """Return ``pd``, ``grade`` or ``outcome`` of the model that decides."""
         ours: npt.NDArray[Any] = getattr(self.champion, name)
         return ours if self.challenger is None else np.where(self.by_challenger, getattr(self.challenger, name), ours)
+
+    def without_steps(self) -> "Judged":
+        """Return the same without what only the reasons need, which is larger than all the rest."""
+        challenger = None if self.challenger is None else replace(self.challenger, steps=None)
+        return Judged(replace(self.champion, steps=None), challenger, self.by_challenger)
 
 
 def assess(live: LiveModel, frame: pd.DataFrame) -> Assessed:

@@ -45,7 +45,10 @@ def run(specification: Any, operation: tuple[str, str], mode: GenerationMode, ex
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_api_keeps_to_its_own_specification(specification: Any, operation: tuple[str, str], mode: GenerationMode) -> None:
     seen = run(specification, operation, mode, examples=60)
-    assert (200 in seen) == (operation == OPERATIONS[0] and mode.is_positive)
+    if mode.is_positive:
+        assert (200 in seen) == (operation == OPERATIONS[0])
+    else:  # what is wrong may be a part that the API does not read; where it does, that is refused
+        assert seen & {400, 404, 422}
 
 
 @pytest.mark.long

@@ -66,7 +66,7 @@ def test_a_category_has_a_point_per_choice_in_its_own_words(live: "LiveModel") -
 
 def test_a_boolean_has_two_points(live: "LiveModel") -> None:
     curve = pd_curve(live, default_inputs(live), "existing_customer")
-    assert curve[["value", "label", "is_current"]].to_numpy().tolist() == [[0.0, "no", True], [1.0, "yes", False]]
+    assert curve[["value", "label", "is_current"]].to_numpy().tolist() == [[0.0, "no", False], [1.0, "yes", True]]
     assert curve["density"].sum() == pytest.approx(1.0)
 
 
