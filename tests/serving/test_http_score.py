@@ -158,6 +158,12 @@ def test_a_key_used_for_another_applicant_is_a_conflict_and_records_nothing(serv
     assert served.rows == before + 1
 
 
+def test_a_header_key_that_not_every_proxy_passes_on_is_refused_by_name(served: Served) -> None:
+    answer = served.client.post("/v1/score", json={"inputs": {**GOOD}}, headers={"Idempotency-Key": "k 1"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
+
+
 def test_a_list_sent_again_with_its_header_is_recorded_once(served: Served) -> None:
     before = served.rows
     rows = {"applications": [{"inputs": {**GOOD}}, {"inputs": {**RISKY}, "idempotency_key": "own"}]}

@@ -15,6 +15,8 @@ MAX_TEXT: Final = 200
 """Characters of an applicant's id or an idempotency key."""
 ID_PATTERN: Final = r"[^\u0000-\u001f\u007f]+"
 """No control characters, NUL among them: logs, letters and databases break on them."""
+HEADER_PATTERN: Final = r"[!-~]+"
+"""Visible ASCII without spaces, which is what every client and proxy passes on unchanged in a header."""
 _ONE: Final = ("inputs", "applicant_id", "idempotency_key")
 _MANY: Final = "applications"
 _HEADER: Final = "Idempotency-Key"
@@ -45,6 +47,8 @@ def read_applicants(body: bytes, header_key: str | None, max_rows: int) -> tuple
     is_list = _MANY in document
     rows = _rows(document, max_rows, faults) if is_list else [(None, document)]
     _check_text(None, _HEADER, header_key, faults)
+    if header_key and not faults and not re.fullmatch(HEADER_PATTERN, header_key):
+        faults.append((None, Fault(_HEADER, shown(header_key), "must hold visible ASCII characters only, and no spaces")))
     found = [_applicant(index, row, header_key, faults) for index, row in rows]
     if faults:
         raise refused(faults, kind="invalid-request")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from pipeline import contract
 from pipeline.data.clean import category_text
 from pipeline.project import Feature, ProjectConfig
-from pipeline.serving.http.body import MAX_TEXT
+from pipeline.serving.http.body import HEADER_PATTERN, MAX_TEXT
 from pipeline.serving.http.problems import MEDIA_TYPE
 from pipeline.serving.records import Decision, Value
 
@@ -149,7 +149,7 @@ SCORE_EXTRA: Final[dict[str, Any]] = {
             "in": "header",
             "required": False,
             "description": "The same key is the same decision, however often it is sent. An applicant's own goes before it.",
-            "schema": {**_TEXT, "pattern": "^[!-~]+$"},
+            "schema": {**_TEXT, "pattern": f"^{HEADER_PATTERN}$"},
         }
     ],
 }
