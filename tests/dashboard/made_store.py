@@ -106,8 +106,9 @@ def metrics_of(rows: pd.DataFrame, cutoff: float) -> dict[str, float]:
 def segments_of(rows: pd.DataFrame) -> pd.DataFrame:
     out = []
     for (split, group), part in rows.groupby(["split", "segment.EDUCATION"]):
-        auc = roc_auc_score(part["y"], part["pd"])
-        out.append((split, "EDUCATION", group, len(part), int(part["y"].sum()), "roc_auc", auc, auc - 0.05, auc + 0.05))
+        values = {"roc_auc": roc_auc_score(part["y"], part["pd"]), "recall": recall_score(part["y"], part["pd"] >= 0.1667)}
+        head = (split, "EDUCATION", group, len(part), int(part["y"].sum()))
+        out += [(*head, name, value, value - 0.05, value + 0.05) for name, value in values.items()]
     return pd.DataFrame(out, columns=list(c.SEGMENT_COLUMNS))
 
 
