@@ -98,7 +98,7 @@ def results(table: pd.DataFrame) -> pd.DataFrame:
             "Then": table["override"].map(OUTCOME_WORDS),
             "PD": 100 * table["pd"].astype("float64"),
             "Grade": table["grade"],
-            "Applicant": table["applicant_id"],
+            "Applicant": table["applicant_id"].map(lambda name: name or ""),
             "Version": table["model_version"],
             "From": table["source"].map(SOURCE_WORDS),
             "Reasons": table["reasons"],
