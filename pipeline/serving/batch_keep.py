@@ -11,11 +11,12 @@ from pipeline import contract
 from pipeline.evaluation.inputs import BoolArray, IntArray
 from pipeline.serving.batch_judge import Scored
 from pipeline.serving.batch_log import DECIDED, iso, keys_of, read_rows
-from pipeline.serving.decision_batch import DecisionBatch, new_ids, record_rows
+from pipeline.serving.decision_batch import DecisionBatch, record_rows
 from pipeline.serving.desk import Pair
+from pipeline.serving.ids import new_ids
 from pipeline.serving.live import LiveModel
 from pipeline.serving.records import Shadow
-from pipeline.serving.scorer import Judged
+from pipeline.serving.scorer import shadows_of
 
 
 def decide_chunk(pair: Pair, scored: Scored, log: tuple[Engine, str] | None) -> pd.DataFrame:
@@ -24,7 +25,8 @@ def decide_chunk(pair: Pair, scored: Scored, log: tuple[Engine, str] | None) -> 
     log: where they are recorded first, with the sha256 of the file; None records nothing. A row that another process recorded
     meanwhile comes back as it stands in the log. Raises LogError or KeyConflict as `record_rows` does.
     """
-    parts = [_of_side(live, scored, chosen, _shadows(pair, scored.judged, live), log) for live, chosen in _sides(pair, scored)]
+    shadows = shadows_of(pair, scored.judged)
+    parts = [_of_side(live, scored, chosen, shadows, log) for live, chosen in _sides(pair, scored)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(DECIDED))
 
 
@@ -36,7 +38,7 @@ def _sides(pair: Pair, scored: Scored) -> list[tuple[LiveModel, IntArray]]:
 
 
 def _of_side(
-    live: LiveModel, scored: Scored, chosen: IntArray, shadows: list[Shadow] | None, log: tuple[Engine, str] | None
+    live: LiveModel, scored: Scored, chosen: IntArray, shadows: list[Shadow | None], log: tuple[Engine, str] | None
 ) -> pd.DataFrame:
     read, judged = scored.read, scored.judged
     values: dict[str, Any] = {name: judged.decided(name)[chosen] for name in ("outcome", "pd", "grade")}
@@ -57,7 +59,7 @@ def _of_side(
         model_sha256=live.model_sha256, run_id=live.run_id, policy_id=live.policy.id,
         inputs=read.frame if len(chosen) == len(read.frame) else read.frame.iloc[chosen], ids=ids, keys=keys_of(sha256, rows),
         applicant_ids=applicants.tolist(), reasons=reasons, warnings=warnings,
-        shadows=None if shadows is None else [shadows[i] for i in chosen.tolist()], **values,
+        shadows=[shadows[i] for i in chosen.tolist()], **values,
     )  # fmt: skip
     known = record_rows(engine, batch, chunk=len(batch)).known
     return _with_known(engine, sha256, live.project, decided, known) if known.any() else decided
@@ -68,16 +70,3 @@ def _with_known(engine: Engine, sha256: str, project: str, decided: pd.DataFrame
     rows = decided["row"].to_numpy(dtype=np.int64)
     stored = read_rows(engine, project, sha256, int(rows[0]), int(rows[-1]))
     return pd.concat([decided[~known], stored[stored["row"].isin(rows[known])]], ignore_index=True)
-
-
-def _shadows(pair: Pair, judged: Judged, live: LiveModel) -> list[Shadow] | None:
-    """What the model that does not decide says to every row; None without a challenger."""
-    if pair.challenger is None or judged.challenger is None:
-        return None
-    role, other, said = (
-        (contract.ALIAS_CHALLENGER, pair.challenger, judged.challenger)
-        if live is pair.champion
-        else (contract.ALIAS_CHAMPION, pair.champion, judged.champion)
-    )
-    about = (role, other.version, other.model_sha256, other.policy.id)
-    return [Shadow(*about, pd, outcome) for pd, outcome in zip(said.pd.tolist(), said.outcome.tolist(), strict=True)]

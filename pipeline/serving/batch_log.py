@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Engine, Text, and_, cast, func, select
 
@@ -33,8 +34,12 @@ class Earlier:
 
 def keys_of(sha256: str, rows: IntArray) -> list[str]:
     """Return the idempotency key of each row: the same file and row is the same decision, whatever version is live."""
-    head = f"batch:{sha256}:"
+    head = _head(sha256)
     return [f"{head}{row:0{ROW_DIGITS}d}" for row in rows.tolist()]
+
+
+def _head(sha256: str) -> str:
+    return f"batch:{sha256}:"
 
 
 def recorded_before(engine: Engine, project: str, sha256: str) -> Earlier | None:
@@ -51,11 +56,10 @@ def recorded_before(engine: Engine, project: str, sha256: str) -> Earlier | None
 
 def read_rows(engine: Engine, project: str, sha256: str, first: int, last: int) -> pd.DataFrame:
     """Return the recorded decisions of rows ``first`` to ``last`` of a file, in order, with the columns of `DECIDED`."""
-    head = len(f"batch:{sha256}:")
+    row = func.substr(table.c.idempotency_key, len(_head(sha256)) + 1)
     chosen = (
-        func.substr(table.c.idempotency_key, head + 1), table.c.applicant_id, table.c.id, table.c.outcome, table.c.pd,
-        table.c.grade, cast(table.c.reasons, Text), cast(table.c.warnings, Text), table.c.model_version, table.c.policy_id,
-        table.c.decided_at,
+        row, table.c.applicant_id, table.c.id, table.c.outcome, table.c.pd, table.c.grade, cast(table.c.reasons, Text),
+        cast(table.c.warnings, Text), table.c.model_version, table.c.policy_id, table.c.decided_at,
     )  # fmt: skip
     query = select(*chosen).where(_of_rows(project, sha256, first, last))
     with in_plain_words(), engine.connect() as connection:
@@ -64,7 +68,7 @@ def read_rows(engine: Engine, project: str, sha256: str, first: int, last: int) 
 
 
 def _of_rows(project: str, sha256: str, first: int, last: int) -> ColumnElement[bool]:
-    low, high = (f"batch:{sha256}:{row:0{ROW_DIGITS}d}" for row in (first, last))
+    low, high = keys_of(sha256, np.array([first, last], dtype=np.int64))
     return and_(table.c.project == project, table.c.idempotency_key.between(low, high))
 
 

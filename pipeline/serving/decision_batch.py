@@ -1,7 +1,6 @@
 """The bulk way into the decision log: columns in, rows out, a commit per ten thousand, each key once."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +47,7 @@ class DecisionBatch:
     grade: _Texts
     outcome: _Texts
     ids: Sequence[str]
-    """From `new_ids`."""
+    """From `ids.new_ids`."""
     keys: Sequence[str] | None = None
     applicant_ids: Sequence[str | None] | None = None
     reasons: Sequence[tuple[Reason, ...]] | None = None
@@ -84,15 +83,6 @@ class RecordedBatch:
         for column in (self.ids, self.pd, self.grade, self.outcome, self.model_version):
             column[at] = column[earlier]
         self.known[at] = True
-
-
-def new_ids(now: datetime, n: int) -> list[str]:
-    """Return n ids as `ids.new_id` makes them, ascending, so that a batch grows the index at its end."""
-    milliseconds = (int(now.timestamp() * 1000) & (2**48 - 1)).to_bytes(6, "big").hex()
-    head = f"{milliseconds[:8]}-{milliseconds[8:]}-7"
-    drawn = os.urandom(10 * n).hex()
-    tails = (drawn[at : at + 20] for at in range(0, 20 * n, 20))
-    return sorted(f"{head}{t[1:4]}-{'89ab'[int(t[4], 16) % 4]}{t[5:8]}-{t[8:]}" for t in tails)
 
 
 def record_rows(

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -111,7 +111,7 @@ def decide(
     outcome, pds, grade = judged.decided("outcome"), judged.decided("pd"), judged.decided("grade")
     reasons = explain(pair, judged, frame) if with_reasons else [()] * len(frame)
     warnings = _warnings(pair.champion, applications, frame)
-    shadows = _shadows(pair, judged)
+    shadows = shadows_of(pair, judged)
     now = datetime.now(UTC)
     latency = 1000.0 * (time.perf_counter() - started)
     decisions = []
@@ -163,15 +163,19 @@ def _warnings(live: LiveModel, applications: Sequence[Application], frame: pd.Da
     return [live.watch.of_one(application.inputs) for application in applications]
 
 
-def _shadows(pair: Pair, judged: Judged) -> list[Shadow | None]:
+def shadows_of(pair: Pair, judged: Judged) -> list[Shadow | None]:
+    """Return per row what the model that does not decide it says; None everywhere without a challenger."""
     if pair.challenger is None or judged.challenger is None:
         return [None] * len(judged.by_challenger)
-    sides = {
-        True: ("champion", pair.champion, judged.champion),
-        False: (contract.ALIAS_CHALLENGER, pair.challenger, judged.challenger),
-    }
-    found: list[Shadow | None] = []
-    for i, by_challenger in enumerate(judged.by_challenger):
-        role, live, said = sides[bool(by_challenger)]
-        found.append(Shadow(role, live.version, live.model_sha256, live.policy.id, float(said.pd[i]), str(said.outcome[i])))
-    return found
+    challenger, champion = (
+        [Shadow(role, live.version, live.model_sha256, live.policy.id, *values) for values in _pd_and_outcome(said)]
+        for role, live, said in (
+            (contract.ALIAS_CHALLENGER, pair.challenger, judged.challenger),
+            (contract.ALIAS_CHAMPION, pair.champion, judged.champion),
+        )
+    )
+    return [champion[i] if decides else challenger[i] for i, decides in enumerate(judged.by_challenger.tolist())]
+
+
+def _pd_and_outcome(said: Assessed) -> Iterator[tuple[float, str]]:
+    return zip(said.pd.tolist(), said.outcome.tolist(), strict=True)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, text
 
-from pipeline.serving.decision_batch import DecisionBatch, inputs_texts, new_ids, record_rows
+from pipeline.serving.decision_batch import DecisionBatch, inputs_texts, record_rows
 from pipeline.serving.decision_log import KeyConflict, LogError, read_decision, record
 from pipeline.serving.decision_rows import inputs_text
-from pipeline.serving.ids import new_id
+from pipeline.serving.ids import new_id, new_ids
 from pipeline.serving.records import Decision, Value
 from pipeline.store.engine import open_store
 from pipeline.store.tables import decisions as table
