@@ -135,6 +135,37 @@ SOURCES: Final = (SOURCE_FORM, SOURCE_BATCH, SOURCE_HTTP, SOURCE_REPLAY)
 MAX_REASONS: Final = 4
 """About as many principal reasons as 12 CFR 1002.9 expects to be useful to the applicant."""
 
+# --- monitoring -------------------------------------------------------------------------------------------------------
+LAYER_SERVICE: Final = "service"
+LAYER_DATA: Final = "data"
+LAYER_MODEL: Final = "model"
+LAYER_BUSINESS: Final = "business"
+LAYERS: Final = (LAYER_SERVICE, LAYER_DATA, LAYER_MODEL, LAYER_BUSINESS)
+ALL_SEGMENTS: Final = ""
+"""The ``segment`` under which every decision is counted; others are named by `segment_name`."""
+PROFILE_DECISION: Final = "(decision)"
+"""Counted like a feature, over `OUTCOMES`."""
+PROFILE_GRADE: Final = "(grade)"
+PROFILE_REASON: Final = "(reason)"
+"""Every reason given, over the features that were named; one decision gives up to `MAX_REASONS`."""
+PROFILE_SUMS: Final = "(sums)"
+"""No histogram: whole-number sums over decisions, added up like counts. Bins are ``{outcome}:{sum}``, `PROFILE_SUM_BINS`."""
+SUM_PD: Final = "pd_millionths"
+SUM_AMOUNT: Final = "amount_hundredths"
+SUM_PD_AMOUNT: Final = "pd_amount_hundredths"
+"""Each row's value is rounded before it is added, so that profiles merge to the very sums of the union. A decision without an
+amount adds nothing to the last two; `SUM_N_AMOUNT` counts those that have one."""
+SUM_N_AMOUNT: Final = "n_amount"
+PROFILE_SUM_BINS: Final = tuple(f"{o}:{s}" for o in OUTCOMES for s in (SUM_PD, SUM_AMOUNT, SUM_PD_AMOUNT, SUM_N_AMOUNT))
+PROFILE_EXTRAS: Final = (PROFILE_DECISION, PROFILE_GRADE, PROFILE_REASON, PROFILE_SUMS)
+"""What is counted of decisions beside the inputs and the PD (`REFERENCE_PD`)."""
+
+
+def segment_name(column: str, value: str) -> str:
+    """Return the name under which decisions of one group are counted, e.g. ``channel=partner``."""
+    return f"{column}={value}"
+
+
 # --- registry ---------------------------------------------------------------------------------------------------------
 ALIAS_CHAMPION: Final = "champion"
 ROUTE_OFF: Final = "off"

@@ -28,7 +28,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-APPEND_ONLY: Final = ("decisions", "overrides", "outcomes", "policies", "ledger", "alert_events")
+APPEND_ONLY: Final = (
+    "decisions", "overrides", "outcomes", "policies", "ledger", "alert_events", "annotations", "service_events",
+)  # fmt: skip
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -151,6 +153,51 @@ profile_marks = Table(
     Column("project", Text, primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+)
+
+profile_months = Table(
+    "profile_months",
+    metadata,
+    # The sum of `profiles` by calendar month (its first day), written with them. Segment before month: a panel reads all months
+    # of one segment, and they lie together.
+    Column("project", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("model_version", Integer, primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("bin", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    CheckConstraint("count >= 0", name="count"),
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    # The annotation that this row takes back; nothing is ever deleted.
+    Column("withdraws", Text, ForeignKey("annotations.id")),
+    Index(None, "project", "day"),
+)
+
+service_events = Table(
+    "service_events",
+    metadata,
+    # What was asked for and not decided: refused inputs by field, errors by kind. No value that anybody gave is kept.
+    Column("seq", Sequence, Identity(), primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    CheckConstraint("source IN ('form', 'batch', 'http', 'replay')", name="source"),
+    CheckConstraint("count >= 1", name="count"),
+    Index(None, "project", "at"),
 )
 
 policies = Table(

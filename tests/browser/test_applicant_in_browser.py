@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.browser.driver import QUIET, open_tab, settled, shown, sound
+from tests.browser.driver import WAIT_MS, open_tab, settled, shown, sound
 from tests.browser.driver import in_browser as pytestmark
 from tests.conftest import copied_home
 from tests.serving.conftest import LiveHome, live_once
@@ -34,7 +34,7 @@ def open_form(page: object, address: str, example: str = "") -> None:
             break
         again.click()
         page.wait_for_timeout(2_000)
-    page.wait_for_function(QUIET, timeout=60_000)
+    settled(page)
     if example:
         page.get_by_role("button", name=example, exact=True).click()
         page.wait_for_timeout(700)
@@ -123,7 +123,8 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_is_recorded(page: object,
         page.get_by_label(label, exact=True).fill(value)
     page.get_by_role("button", name="Score and record").click()
     shown(page, "2 fields need another look")
-    assert page.get_by_text("5 is below 1000").count() == 2, "in the list and at the field"
+    twice = "() => document.body.innerText.split('5 is below 1000').length === 3"
+    page.wait_for_function(twice, timeout=WAIT_MS)  # in the list and at the field, which is drawn later
     assert n_decisions(store) == before
 
 

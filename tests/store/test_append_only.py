@@ -35,6 +35,10 @@ ROWS = {
         "opened_at": NOW, "payload": {},
     },
     "alert_events": {"seq": 1, "alert_id": "al1", "at": NOW, "event": "opened", "actor": "monitor"},
+    "annotations": {"id": "n1", "project": "taiwan", "day": NOW.date(), "text": "campaign", "author": "pm", "at": NOW},
+    "service_events": {
+        "seq": 1, "project": "taiwan", "at": NOW, "source": "http", "kind": "refused", "field": "income", "count": 3,
+    },
 }  # fmt: skip
 
 
@@ -73,7 +77,7 @@ def test_insert_or_replace_is_refused(filled: Engine, table: str) -> None:
     else:
         from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-        key = "seq" if table in ("ledger", "alert_events") else "id"
+        key = "id" if "id" in ROWS[table] else "seq"
         statement = pg_insert(metadata.tables[table]).values(ROWS[table])
         statement = statement.on_conflict_do_update(index_elements=[key], set_={key: statement.excluded[key]})
     with pytest.raises(IntegrityError, match="append-only"), writing(filled) as connection:
