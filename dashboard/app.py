@@ -25,6 +25,9 @@ chosen = st.navigation(
             st.Page("views/batch.py", title="Batch", icon=":material/table_view:"),
             st.Page("views/decisions.py", title="Decisions", icon=":material/receipt_long:"),
         ],
+        "Risk": [
+            st.Page("views/drift.py", title="Drift", icon=":material/waves:"),
+        ],
     }
 )
 

@@ -1,4 +1,4 @@
-"""Every cached read of the dashboard, and the only `st.cache_*` in it. Each says when it was read.
+"""Every cached read of the dashboard; with `loading_risk` the only `st.cache_*` in it. Each says when it was read.
 
 What needs MLflow imports it inside the reader, so that a page draws its frame first.
 """
