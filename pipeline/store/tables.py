@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 APPEND_ONLY: Final = (
     "decisions", "overrides", "outcomes", "policies", "ledger", "alert_events", "annotations", "service_events",
+    "alert_deliveries",
 )  # fmt: skip
 
 
@@ -264,5 +265,18 @@ alert_events = Table(
     Column("event", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("note", Text),
+    # The product's own day (`monitoring.clock`), which a replay leaves in the past; cool-downs count from it.
+    Column("day", Date),
     CheckConstraint("event IN ('opened', 'acknowledged', 'resolved', 'delivered')", name="event"),
+)
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    # Every attempt; a channel is named by its kind and a fingerprint, never by its address, which holds secrets.
+    Column("seq", Sequence, Identity(), primary_key=True),
+    Column("alert_id", Text, ForeignKey("alerts.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("is_delivered", Boolean, nullable=False),
 )
