@@ -79,6 +79,17 @@ def route(engine: Engine, proposal: int, *, mode: str, share: float = 0.0, actor
         raise RoutingError(str(error)) from error
 
 
+def follow_ledger(engine: Engine, project: str) -> None:
+    """Let MLflow's challenger alias follow the ledger again, as after a crash between the two; adds no row.
+
+    Raises RoutingError when MLflow cannot be reached.
+    """
+    now = current(engine, project)
+    entry = ledger.read_entry(engine, now.seq) if now else None
+    if entry is not None:
+        _mirror(entry)
+
+
 def _settles(later: LedgerEntry, entry: LedgerEntry) -> bool:
     if later.event == ledger.REJECTION:
         return bool(later.subject["proposal"] == entry.subject["proposal"])

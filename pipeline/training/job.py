@@ -29,6 +29,8 @@ from pipeline.training.report import Report, choose_cutoff, cost_per_1000, holdo
 from pipeline.training.tracking import RunContent, Writer, open_bakeoff, prepare_store
 
 Say = Callable[[str], None]
+RawRows = tuple[pd.DataFrame, Path | str, tuple[str, ...]]
+"""Rows as read, the file they came from or words for it, and notes of the reader."""
 
 
 class CheckFailed(DataError):  # noqa: N818  # an answer of the check, not a fault of code
@@ -65,12 +67,14 @@ class Bakeoff:
     """Validation metric that named the winner."""
 
 
-def read_data(project: Project, data: Path | None) -> tuple[pd.DataFrame, Path | str, tuple[str, ...]]:
+def read_data(project: Project, data: Path | RawRows | None) -> RawRows:
     """Return the raw rows, where they came from, and notes of the reader.
 
-    The file named by the user, else the one shipped with the project, else the generator the project names. DataError when
-    there is none of them.
+    The file named by the user, else the one shipped with the project, else the generator the project names. Rows that were
+    read already are taken as they are. DataError when there is none of them.
     """
+    if isinstance(data, tuple):
+        return data
     declared = project.config.data
     path = data or (project.path.parent / declared.file if declared.file else None)
     if path is not None:
@@ -90,7 +94,7 @@ def check_data(project: Project, settings: Settings, frame: pd.DataFrame) -> Che
 
 
 def take_snapshot(
-    project: Project, settings: Settings, data: Path | None, say: Say = lambda _: None
+    project: Project, settings: Settings, data: Path | RawRows | None, say: Say = lambda _: None
 ) -> tuple[Snapshot, pd.DataFrame, CheckReport]:
     """Read, check, clean and keep the rows. Raises CheckFailed (with the table) or DataError."""
     frame, source, notes = read_data(project, data)
@@ -107,7 +111,7 @@ def take_snapshot(
 def train(
     project: Project,
     settings: Settings,
-    data: Path | None = None,
+    data: Path | RawRows | None = None,
     *,
     n_jobs: int = -1,
     progress: Progress | None = None,
@@ -126,7 +130,7 @@ def train(
 def _train(
     project: Project,
     settings: Settings,
-    data: Path | None,
+    data: Path | RawRows | None,
     n_jobs: int,
     progress: Progress | None,
     say: Say,
