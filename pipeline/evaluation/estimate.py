@@ -15,7 +15,7 @@ from pipeline import contract
 from pipeline.evaluation.bootstrap import interval
 from pipeline.evaluation.calibration import wilson_interval
 from pipeline.evaluation.cost import CaseCosts, Costs, losses_by_decision
-from pipeline.evaluation.inputs import FloatArray, checked_cutoff, checked_pd
+from pipeline.evaluation.inputs import BoolArray, FloatArray, checked_cutoffs, checked_pd
 from pipeline.evaluation.profile_bins import ratio
 
 DRAWS: Final = 300
@@ -32,7 +32,7 @@ _DRAWS_AT_ONCE: Final = 2**22
 
 def estimate_performance(
     pd: npt.ArrayLike,
-    cutoff: float,
+    cutoff: npt.ArrayLike,
     costs: Costs | None = None,
     amount: npt.ArrayLike | None = None,
     draws: int = DRAWS,
@@ -41,14 +41,14 @@ def estimate_performance(
 ) -> DataFrame:
     """Return each of `METRICS` as the PDs expect it, with a 95 % interval: metric, value, lo, hi.
 
-    pd: shape (n,), calibrated; declined when pd >= cutoff; costs adds ``cost_per_1000`` (money per 1,000 cases, `amount` needed
+    pd: shape (n,), calibrated; declined when pd >= cutoff, one for all or one per case; costs adds ``cost_per_1000`` (money per 1,000 cases, `amount` needed
     for `LoanCosts`). ``value`` puts expected counts in place of counts; AUC is that of PD-weighted pairs, a tie counting half.
     ``lo`` and ``hi`` are percentiles over `draws` seeded draws of all outcomes from the PDs. They cover the chance of outcomes
     alone: see `CAVEAT`. logit_sd: standard error of the PDs' level in log-odds, where it is known from calibration; each draw
     then shifts all PDs together. NaN where a metric is not defined. Raises ValueError for bad PDs, and for `CashCosts`.
     """
     scores = checked_pd(pd)
-    sums = _Sums(scores, checked_cutoff(cutoff), costs, amount)
+    sums = _Sums(scores, scores >= checked_cutoffs(cutoff, scores.size), costs, amount)
     expected = sums.metrics(scores @ sums.columns)
     drawn = {name: np.ravel(values) for name, values in sums.metrics(_drawn_sums(sums, draws, seed, logit_sd)).items()}
     bounds = {name: interval(values) for name, values in drawn.items()}
@@ -68,9 +68,8 @@ class _Sums:
     Mid-ranks belong to the PDs and not to the outcomes, hence AUC too: its Mann-Whitney form is the sum of defaulters' ranks.
     """
 
-    def __init__(self, pd: FloatArray, cutoff: float, costs: Costs | None, amount: npt.ArrayLike | None) -> None:
+    def __init__(self, pd: FloatArray, declined: BoolArray, costs: Costs | None, amount: npt.ArrayLike | None) -> None:
         self.pd, self.n = pd, pd.size
-        declined = pd >= cutoff
         self.n_declined = int(declined.sum())
         columns = [np.ones(self.n), declined.astype(np.float64), _mid_ranks(pd)]
         self.costs_if_good: float | None = None

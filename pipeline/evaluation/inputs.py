@@ -66,6 +66,19 @@ def checked_cutoff(cutoff: float) -> float:
     return value
 
 
+def checked_cutoffs(cutoff: npt.ArrayLike, n: int) -> FloatArray:
+    """Return the cut-off of each case, shape (n,), from one for all or one each; ValueError for NaN or another number of them.
+
+    Where several policies decided, each case has the cut-off of its own. Infinity is allowed: it declines nobody.
+    """
+    values = np.asarray(cutoff, dtype=np.float64)
+    if values.shape not in ((), (n,)):
+        raise ValueError(f"cutoff has shape {values.shape}; give one number, or one for each of the {n} cases")
+    if np.isnan(values).any():
+        raise ValueError("cutoff is NaN; it must be a number: decline when pd >= cutoff")
+    return np.broadcast_to(values, (n,))
+
+
 def checked_bins(n_bins: int) -> int:
     """Return the number of bins; ValueError when it is below 1."""
     if n_bins < 1:

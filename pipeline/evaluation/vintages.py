@@ -10,7 +10,7 @@ from pandas import DataFrame, DatetimeIndex
 
 from pipeline.evaluation.bootstrap import N_BOOT, bootstrap_metrics
 from pipeline.evaluation.calibration import wilson_interval
-from pipeline.evaluation.inputs import BoolArray, FloatArray, IntArray, checked_outcomes, checked_pd
+from pipeline.evaluation.inputs import BoolArray, FloatArray, IntArray, checked_cutoffs, checked_outcomes, checked_pd
 from pipeline.evaluation.months import as_date, as_dates, month_reached, months_passed
 from pipeline.evaluation.segments import MIN_N
 
@@ -67,7 +67,7 @@ def performance_by_vintage(
     decided_at: Any,
     y: npt.ArrayLike,
     pd: npt.ArrayLike,
-    cutoff: float,
+    cutoff: npt.ArrayLike,
     as_of: date | str,
     outcome_months: int,
     known_at: Any = None,
@@ -78,19 +78,22 @@ def performance_by_vintage(
 ) -> DataFrame:
     """Return realised performance by vintage: vintage, n, n_known, known_share, status, metric, value, lo, hi, note.
 
-    Arguments as `maturity_table`, and pd: shape (n,), as it was when decided; declined when pd >= cutoff. Metrics are those of
+    Arguments as `maturity_table`, and pd: shape (n,), as it was when decided; declined when pd >= cutoff, one for all or one per loan (several
+    policies in one book). Metrics are those of
     the contract with bootstrap intervals, ``default_rate`` with Wilson's, ``mean_pd``, and ``actual_to_expected``, the default
     rate over the mean PD with Wilson's bounds over it: all over the loans whose outcome is known. ``status`` is ``matured``,
     ``waiting`` (one row, metric ``""``: nothing is said yet) or ``too few`` below `min_n` known outcomes (likewise).
     """
-    loans = _loans(decided_at, y, as_of, known_at).assign(pd=checked_pd(pd))
+    scores = checked_pd(pd)
+    loans = _loans(decided_at, y, as_of, known_at)
+    loans = loans.assign(pd=scores, is_declined=scores >= checked_cutoffs(cutoff, scores.size))
     maturity = maturity_table(decided_at, y, as_of, outcome_months, known_at, known_share).set_index("vintage")
     tables = []
     for vintage, part in loans.groupby("vintage", sort=True):
         row = {str(name): value for name, value in maturity.loc[vintage].items()}
         known = part[part["is_known"]]
         status = WAITING if not row["is_matured"] else TOO_FEW if len(known) < min_n else MATURED
-        table = _nothing() if status != MATURED else _performance(known, cutoff, n_boot, seed)
+        table = _nothing() if status != MATURED else _performance(known, n_boot, seed)
         tables.append(table.assign(**row, vintage=vintage, status=status))
     return pandas.concat(tables, ignore_index=True)[_COLUMNS] if tables else DataFrame(columns=_COLUMNS)
 
@@ -102,9 +105,9 @@ def _nothing() -> DataFrame:
     return DataFrame({"metric": [""], "value": [np.nan], "lo": [np.nan], "hi": [np.nan]})
 
 
-def _performance(known: DataFrame, cutoff: float, n_boot: int, seed: int) -> DataFrame:
+def _performance(known: DataFrame, n_boot: int, seed: int) -> DataFrame:
     y, pd = checked_outcomes(known["y"].to_numpy()), known["pd"].to_numpy(dtype=np.float64)
-    table = bootstrap_metrics(y, pd, cutoff, n_boot, seed)
+    table = decided_metrics(y, pd, known["is_declined"].to_numpy(), n_boot, seed)
     (lo,), (hi,) = wilson_interval([y.sum()], [y.size])
     rate, expected = float(y.mean()), float(pd.mean())
     to_expected = 1 / expected if expected > 0 else float("nan")
@@ -114,6 +117,24 @@ def _performance(known: DataFrame, cutoff: float, n_boot: int, seed: int) -> Dat
         ("actual_to_expected", rate * to_expected, lo * to_expected, hi * to_expected),
     ]
     return pandas.concat([table, DataFrame(extra, columns=["metric", "value", "lo", "hi"])], ignore_index=True)
+
+
+def decided_metrics(
+    y: npt.ArrayLike, pd: npt.ArrayLike, is_declined: npt.ArrayLike, n_boot: int = N_BOOT, seed: int = 0
+) -> DataFrame:
+    """Return `bootstrap_metrics` of cases that were decided already, by whatever cut-offs: metric, value, lo, hi.
+
+    y: shape (n,), 0 or 1; pd: shape (n,); is_declined: shape (n,). What rests on the decision is measured on it, all else on
+    the PD.
+    """
+    by_pd = bootstrap_metrics(y, pd, float("inf"), n_boot, seed).set_index("metric")
+    # The decision is itself a score of two values: declined is 1, anything else 0.
+    by_decision = bootstrap_metrics(y, np.asarray(is_declined, dtype=np.float64), 1.0, n_boot, seed).set_index("metric")
+    by_pd.loc[list(_OF_DECISIONS)] = by_decision.loc[list(_OF_DECISIONS)]
+    return by_pd.reset_index()
+
+
+_OF_DECISIONS: Final = ("accuracy", "precision", "recall", "f1")
 
 
 def _loans(decided_at: Any, y: npt.ArrayLike, as_of: date | str, known_at: Any) -> DataFrame:
