@@ -1,7 +1,9 @@
 """From pressing Score to a case that may be shown: check every field, decide, record; what fails becomes words."""
 
 import uuid
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -15,6 +17,7 @@ from pipeline import contract
 from pipeline.project import ProjectConfig
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.serving.records import Value
+from pipeline.store.address import StoreError
 
 
 @dataclass
@@ -43,8 +46,18 @@ def score_pressed(config: ProjectConfig) -> None:
     inputs, faults = InputRules(config).check(typed(config), from_text=True)
     sheet.trouble, sheet.waiting = "", None
     sheet.faults = {fault.field: fault.message for fault in faults}
-    if not sheet.faults:
+    if sheet.faults:
+        _count_refused(config.name, [fault.field for fault in faults])
+    else:
         sheet.waiting = inputs, applicant_id(config)
+
+
+def _count_refused(project: str, fields: Sequence[str]) -> None:
+    """Which fields were at fault goes into the health of the service; a store that is down hides no fault from anybody."""
+    from pipeline.serving.service_events import count_refusals
+
+    with suppress(StoreError):
+        count_refusals(loading.store_engine(), project, contract.SOURCE_FORM, Counter(fields), applications=1)
 
 
 def example_pressed(config: ProjectConfig, run_id: str, approve_below: float, name: str) -> None:

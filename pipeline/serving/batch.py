@@ -7,7 +7,7 @@ only rows that are missing are scored; those decided before are read back from t
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from pipeline import contract
+from pipeline.data.read import DataError
 from pipeline.evaluation.inputs import IntArray
 from pipeline.serving import batch_judge as chunks
 from pipeline.serving.batch_csv import Chunk
@@ -26,6 +28,9 @@ from pipeline.serving.batch_read import CHUNK_ROWS, BatchFile, Format, read_chun
 from pipeline.serving.batch_tally import Summary, Tally
 from pipeline.serving.batch_write import REFUSED_ROW, REFUSED_WHY, ResultFiles
 from pipeline.serving.desk import Pair
+from pipeline.serving.inputs import InputError
+from pipeline.serving.log_errors import KeyConflict, LogError
+from pipeline.serving.service_events import ROW, WHOLE, count_error, count_refusals
 
 AHEAD: Final = 2
 """Chunks scored and not yet recorded, at most: what bounds the memory."""
@@ -92,7 +97,29 @@ def score_file(
     Raises InputError or DataError when the file cannot be scored at all, StoppedError when ``stop`` said so between two
     chunks, LogError or KeyConflict when the log did not record; what was recorded until then stays, and no result is left.
     """
-    return _Run(pair, engine, order, moved).run(stop or (lambda: False))
+    try:
+        result = _Run(pair, engine, order, moved).run(stop or (lambda: False))
+    except tuple(_KINDS) as error:
+        if order.record:
+            kind = next(name for of, name in _KINDS.items() if isinstance(error, of))
+            count_error(engine, pair.champion.project, contract.SOURCE_BATCH, kind)
+        raise
+    if order.record:
+        _count_refused(engine, pair.champion.project, result.summary)
+    return result
+
+
+_KINDS: Final[Mapping[type[Exception], str]] = {
+    InputError: "unusable-file", DataError: "unusable-file", LogError: "not-recorded", KeyConflict: "key-conflict",
+}  # fmt: skip
+
+
+def _count_refused(engine: Engine, project: str, summary: Summary) -> None:
+    """Count what a whole file was refused for, once: not again for a file that comes back after all of it was decided."""
+    is_repeated = summary.n_decided > 0 and summary.n_before == summary.n_decided
+    if summary.n_refused and not is_repeated:
+        fields = {ROW if field == WHOLE else field: n for field, n in summary.refused_by_field.items()}
+        count_refusals(engine, project, contract.SOURCE_BATCH, fields, summary.n_refused)
 
 
 class _Run:

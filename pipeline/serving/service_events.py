@@ -6,7 +6,7 @@ Counts only: no value that anybody gave is kept, and no name that a stranger mad
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ REFUSED: Final = "refused"
 """The kind of a row that counts faults in a field. Every other kind names an error."""
 WHOLE: Final = ""
 """Under this field stands how many applications were refused; an error, which has no field, stands under it too."""
+ROW: Final = "(row)"
+"""The field of a row that could not even be split into fields."""
 OTHER: Final = "(other)"
 """Stands for every field that is no input of the project, and for what a counter has no more room to name."""
 FLUSH_SECONDS: Final = 5.0
@@ -45,6 +47,16 @@ def record_refusals(
 def record_errors(engine: Engine, project: str, source: str, at: datetime, kinds: Mapping[str, int]) -> None:
     """Add requests that could not be answered, by kind; raises as `record_refusals` does."""
     _write(engine, project, source, at, {(kind, WHOLE): n for kind, n in kinds.items()})
+
+
+def count_refusals(engine: Engine, project: str, source: str, fields: Mapping[str, int], applications: int) -> bool:
+    """Record refusals of this moment; a store that fails costs the count and nothing else: False, and the log says so."""
+    return _or_log(lambda: record_refusals(engine, project, source, datetime.now(UTC), fields, applications=applications))
+
+
+def count_error(engine: Engine, project: str, source: str, kind: str) -> bool:
+    """Record one error of this moment, as `count_refusals` does."""
+    return _or_log(lambda: record_errors(engine, project, source, datetime.now(UTC), {kind: 1}))
 
 
 class EventCounter:
@@ -120,6 +132,15 @@ class EventCounter:
     def _go_on(self) -> None:
         while not self._end.wait(self._every):
             self.flush()
+
+
+def _or_log(record: Callable[[], None]) -> bool:
+    try:
+        record()
+    except SQLAlchemyError as error:
+        _log.warning("a refusal or an error was not counted: the store failed (%s)", type(error).__name__)
+        return False
+    return True
 
 
 def _write(engine: Engine, project: str, source: str, at: datetime, counts: Mapping[tuple[str, str], int]) -> None:

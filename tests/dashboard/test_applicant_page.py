@@ -86,6 +86,8 @@ def test_every_faulty_field_is_named_at_once_beside_it_and_in_the_list_and_nothi
         listed = [m.value.replace("\\", "") for m in app.markdown if plain in m.value.replace("\\", "")]
         assert len(beside) == 1 and listed and limit in beside[0], label
     assert rows(live_home) == []
+    counted = {str(row["field"]): row["count"] for row in rows(live_home, "service_events")}
+    assert counted == {"amount": 1, "income": 1, "credit_lines": 1, "": 1}, "the fields at fault are counted, without a value"
     assert SCORED.search(answer(score(app, amount=8000.0, income=32000.0, credit_lines=3)).replace("\\", ""))
 
 

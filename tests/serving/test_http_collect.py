@@ -19,6 +19,7 @@ from pipeline.serving.http.problems import Problem
 from pipeline.serving.http.ready import Probe
 from pipeline.serving.http.window import Window
 from pipeline.serving.scorer import canary_position
+from pipeline.serving.service_events import EventCounter
 from pipeline.store.engine import Engine
 from tests.serving.conftest import PROJECT, LiveHome
 from tests.serving.http_parts import GOOD, client_of, recorded_rows
@@ -123,7 +124,7 @@ def test_when_too_many_wait_the_next_is_turned_away_at_once() -> None:
 
 @pytest.fixture
 def window(desk: Desk, live_engine: Engine) -> Window:
-    return Window(desk, live_engine, Metrics())
+    return Window(desk, live_engine, Metrics(), EventCounter(PROJECT, "http"))
 
 
 def test_joined_requests_are_one_prediction_and_one_commit_each_with_its_own_faults(

@@ -2,15 +2,31 @@
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, inspect, select, text
 
 from pipeline import contract
-from pipeline.serving.service_events import OTHER, REFUSED, WHOLE, EventCounter, record_errors, record_refusals
+from pipeline.serving.batch import Order, score_file
+from pipeline.serving.batch_read import open_batch
+from pipeline.serving.desk import Desk
+from pipeline.serving.inputs import InputError
+from pipeline.serving.service_events import (
+    OTHER,
+    REFUSED,
+    WHOLE,
+    EventCounter,
+    count_error,
+    count_refusals,
+    record_errors,
+    record_refusals,
+)
 from pipeline.store.engine import open_store
 from pipeline.store.tables import service_events
+from tests.serving.conftest import LiveHome
+from tests.serving.http_parts import GOOD, client_of
 
 pytest_plugins = ["tests.store.fixtures"]
 AT = datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
@@ -106,3 +122,75 @@ def test_closing_without_a_store_says_how_much_is_lost(caplog: pytest.LogCapture
     counter.error("internal", 3)
     counter.close()
     assert "3 counts of refusals and errors could not be stored" in caplog.text
+
+
+def test_http_counts_faults_by_field_and_every_other_refusal_by_its_kind(live_home: LiveHome, live_engine: Engine) -> None:
+    wrong = {**GOOD, "income": -5, "term_months": "long", "smoker": True}
+    with client_of(live_home) as client:
+        assert client.post("/v1/score", json={"inputs": GOOD}).status_code == 200
+        assert client.post("/v1/score", json={"inputs": wrong}).status_code == 422
+        assert client.post("/v1/score", json={"applications": [{"inputs": wrong}, {"inputs": GOOD}]}).status_code == 422
+        assert client.post("/v1/score", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+        assert client.get("/nothing-here").status_code == 404
+        assert client.post("/v1/score", json={}, headers={"Host": "evil.example"}).status_code == 400
+        assert client.get("/healthz").status_code == 200
+    assert counted(live_engine) == {
+        ("http", REFUSED, "income"): 2, ("http", REFUSED, "term_months"): 2, ("http", REFUSED, OTHER): 2,
+        ("http", REFUSED, WHOLE): 2,
+        ("http", "malformed", WHOLE): 1, ("http", "not-found", WHOLE): 1, ("http", "wrong-host", WHOLE): 1,
+    }  # fmt: skip
+
+
+def test_http_counts_what_the_log_did_not_take_and_what_broke(
+    live_home: LiveHome, live_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("inside")
+
+    with client_of(live_home) as client:
+        with live_engine.begin() as connection:
+            connection.execute(text("ALTER TABLE decisions RENAME TO away"))
+        assert client.post("/v1/score", json={"inputs": GOOD}).status_code == 503
+        with live_engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO decisions"))
+        monkeypatch.setattr("pipeline.serving.http.window.decide", broken)
+        assert client.post("/v1/score", json={"inputs": GOOD}).status_code == 500
+    assert counted(live_engine) == {("http", "not-recorded", WHOLE): 1, ("http", "internal", WHOLE): 1}
+
+
+def test_a_file_counts_its_refused_rows_once_however_often_it_comes(
+    live_home: LiveHome, live_engine: Engine, desk: Desk, tmp_path: Path
+) -> None:
+    table = live_home.book().head(40).astype(object)
+    table.loc[[3, 7], "income"] = "much"
+    table.loc[7, "term_months"] = "long"
+    table.to_csv(tmp_path / "apps.csv", index=False)
+
+    def score(*, record: bool = True) -> None:
+        order = Order(open_batch(tmp_path / "apps.csv"), tmp_path / "out", "csv", record=record)
+        score_file(desk.pair(), live_engine, order)
+
+    score(record=False)
+    assert counted(live_engine) == {}
+    score()
+    score()
+    assert counted(live_engine) == {
+        ("batch", REFUSED, "income"): 2, ("batch", REFUSED, "term_months"): 1, ("batch", REFUSED, WHOLE): 2,
+    }  # fmt: skip
+
+
+def test_a_file_that_cannot_be_scored_at_all_is_one_error(
+    live_home: LiveHome, live_engine: Engine, desk: Desk, tmp_path: Path
+) -> None:
+    live_home.book().head(5).drop(columns="amount").to_csv(tmp_path / "apps.csv", index=False)
+    with pytest.raises(InputError):
+        score_file(desk.pair(), live_engine, Order(open_batch(tmp_path / "apps.csv"), tmp_path / "out", "csv"))
+    assert counted(live_engine) == {("batch", "unusable-file", WHOLE): 1}
+
+
+def test_a_store_that_fails_costs_the_count_and_nothing_else(sqlite_store: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with sqlite_store.begin() as connection:
+        connection.execute(text("ALTER TABLE service_events RENAME TO away"))
+    assert not count_refusals(sqlite_store, "p", contract.SOURCE_FORM, {"income": 1}, applications=1)
+    assert not count_error(sqlite_store, "p", contract.SOURCE_FORM, "not-ready")
+    assert "was not counted" in caplog.text

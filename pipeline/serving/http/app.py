@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from pipeline import contract
 from pipeline.serving.desk import Desk
 from pipeline.serving.http import PROJECT_VARIABLE, problems, routes
 from pipeline.serving.http.collect import Collector
@@ -16,6 +17,7 @@ from pipeline.serving.http.edge import Edge
 from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.ready import Probe
 from pipeline.serving.http.window import Window
+from pipeline.serving.service_events import EventCounter
 from pipeline.settings import HttpSettings, Settings, load_http_settings, load_settings, quiet_mlflow
 from pipeline.store.engine import Engine, open_store
 
@@ -34,11 +36,13 @@ class Service:
     probe: Probe
     singles: Collector
     lists: Collector
+    events: EventCounter
 
     def close(self) -> None:
-        """Finish what was accepted, then let go of the store."""
+        """Finish what was accepted and store what was counted, then let go of the store."""
         self.singles.close()
         self.lists.close()
+        self.events.close()
         self.engine.dispose()
 
 
@@ -50,11 +54,11 @@ def from_environment() -> FastAPI:
 
 def build_app(project: str, settings: Settings, http: HttpSettings) -> FastAPI:
     """Build the application of one project; the store is opened and the model loaded when it starts."""
-    metrics = Metrics()
+    metrics, events = Metrics(), EventCounter(project, contract.SOURCE_HTTP)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = await run_in_threadpool(_open, project, settings, metrics)
+        app.state.service = service = await run_in_threadpool(_open, project, settings, metrics, events)
         yield
         # Off the loop, which still delivers what the lanes finish.
         await run_in_threadpool(service.close)
@@ -64,16 +68,17 @@ def build_app(project: str, settings: Settings, http: HttpSettings) -> FastAPI:
     app.state.http = http
     app.state.metrics = metrics
     app.include_router(routes.router)
-    app.add_middleware(Edge, http=http, metrics=metrics)
+    app.add_middleware(Edge, http=http, metrics=metrics, events=events)
     problems.install(app)
     return app
 
 
-def _open(project: str, settings: Settings, metrics: Metrics) -> Service:
+def _open(project: str, settings: Settings, metrics: Metrics, events: EventCounter) -> Service:
     engine = open_store(settings.database_url)
     desk = Desk(settings, engine, project)
-    window = Window(desk, engine, metrics)
+    window = Window(desk, engine, metrics, events)
     singles = Collector(window.answer_singles, most_together=MOST_TOGETHER, most_waiting=MOST_SINGLES)
     lists = Collector(window.answer_lists, most_together=1, most_waiting=MOST_LISTS)
     window.warm()  # before the first connection is taken: workers that are ready take them meanwhile
-    return Service(engine, desk, Probe(desk, engine), singles, lists)
+    events.start(engine)
+    return Service(engine, desk, Probe(desk, engine), singles, lists, events)

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.serving.http.auth import caller_of, host_name, is_loopback
 from pipeline.serving.http.limits import Buckets, refuse_declared
 from pipeline.serving.http.metrics import OTHER, Metrics
-from pipeline.serving.http.problems import Problem
+from pipeline.serving.http.problems import INVALID_INPUT, Problem
+from pipeline.serving.service_events import EventCounter
 from pipeline.settings import HttpSettings
 
 OPEN: Final = ("/healthz", "/readyz")
@@ -22,10 +23,11 @@ _log = logging.getLogger(__name__)
 class Edge:
     """ASGI middleware around everything else; sets ``request.state.caller`` to the caller's name, None for strangers."""
 
-    def __init__(self, app: ASGIApp, *, http: HttpSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, http: HttpSettings, metrics: Metrics, events: EventCounter) -> None:
         self._app = app
         self._http = http
         self._metrics = metrics
+        self._events = events
         self._buckets = Buckets(http.requests_per_second)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,6 +49,7 @@ class Edge:
         except Exception:
             _log.exception("%s %s failed", scope["method"], _route(scope))
             self._metrics.errors.labels(kind="internal").inc()
+            scope.setdefault("state", {})["problem"] = "internal"
             if status:
                 raise  # half an answer is out; the server must cut the connection
             problem = Problem(500, "internal", "an error of ours; it is in the server's log. No decision is shown")
@@ -55,14 +58,21 @@ class Edge:
             route = _route(scope)
             self._metrics.requests.labels(route=route, status=str(status)).inc()
             self._metrics.seconds.labels(route=route).observe(time.perf_counter() - started)
+            self._count_problem(scope)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._let_in(scope)
         except Problem as problem:
+            scope["state"]["problem"] = problem.kind
             await problem.response()(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _count_problem(self, scope: Scope) -> None:
+        kind = scope.get("state", {}).get("problem")
+        if kind is not None and kind != INVALID_INPUT:
+            self._events.error(kind)
 
     def _let_in(self, scope: Scope) -> None:
         headers = dict(scope["headers"])

@@ -12,6 +12,8 @@ from starlette.responses import Response
 from pipeline.serving.records import Fault, as_document
 
 MEDIA_TYPE: Final = "application/problem+json"
+INVALID_INPUT: Final = "invalid-input"
+"""The kind of a refusal whose faults are counted by field."""
 MAX_ERRORS: Final = 200
 """Of more errors the first are named and the rest counted: an answer must not grow larger than what was asked."""
 
@@ -56,7 +58,7 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def refused(faults: Sequence[tuple[int | None, Fault]], *, status: int = 422, kind: str = "invalid-input") -> Problem:
+def refused(faults: Sequence[tuple[int | None, Fault]], *, status: int = 422, kind: str = INVALID_INPUT) -> Problem:
     """Return the problem that names every fault; nothing of the request was decided or recorded."""
     fields = list(dict.fromkeys(f"{fault.field!r}" for _, fault in faults))
     named = ", ".join(fields[:5]) + (f" and {len(fields) - 5} more" if len(fields) > 5 else "")
@@ -66,13 +68,17 @@ def refused(faults: Sequence[tuple[int | None, Fault]], *, status: int = 422, ki
 
 
 def install(app: FastAPI) -> None:
-    """Let every refusal of the application, and those of the framework, leave as a problem document."""
+    """Let every refusal of the application, and those of the framework, leave as a problem document.
+
+    Its kind stands in ``request.state.problem``, where the edge counts it.
+    """
     app.add_exception_handler(Problem, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    request.state.problem = error.kind
     return error.response()
 
 
@@ -85,6 +91,7 @@ async def _frameworks(request: Request, error: Exception) -> Response:
     }
     kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
     detail = details.get(error.status_code, "the request cannot be answered")
+    request.state.problem = kind
     return Problem(error.status_code, kind, detail, headers=error.headers).response()
 
 

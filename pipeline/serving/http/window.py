@@ -15,10 +15,11 @@ from pipeline.serving import decision_log
 from pipeline.serving.decision_log import KeyConflict, LogError
 from pipeline.serving.desk import Desk, Pair
 from pipeline.serving.http.collect import Answer, Ask
-from pipeline.serving.http.metrics import OTHER, Metrics
+from pipeline.serving.http.metrics import Metrics
 from pipeline.serving.http.problems import Problem, refused
 from pipeline.serving.records import Application, Decision, Fault, ServingError
 from pipeline.serving.scorer import decide, inputs_frame
+from pipeline.serving.service_events import OTHER, EventCounter
 
 WARM_TRIES: Final = 3
 _RETRY: Final = {"Retry-After": "2"}
@@ -34,6 +35,7 @@ class Window:
     desk: Desk
     engine: Engine
     metrics: Metrics
+    events: EventCounter
 
     def answer_singles(self, asks: Sequence[Ask]) -> Sequence[Answer]:
         """Answer requests of one applicant each by one prediction and one commit; the faults of one are its own."""
@@ -86,7 +88,7 @@ class Window:
             applications.append(Application(values, applicant.applicant_id, applicant.idempotency_key))
         if not faults:
             return applications
-        self._count_refused(pair, (fault for _, fault in faults))
+        self._count_refused(pair, (fault for _, fault in faults), len({index for index, _ in faults}))
         return refused(faults)
 
     def _settle(self, pair: Pair, good: Sequence[_Good], record: _Record) -> list[Answer]:
@@ -130,10 +132,12 @@ class Window:
             self.metrics.decisions.labels(outcome=outcome, model_version=version).inc(n)
         self.metrics.repeated.inc(len(pairs) - new.total())
 
-    def _count_refused(self, pair: Pair, faults: Iterable[Fault]) -> None:
+    def _count_refused(self, pair: Pair, faults: Iterable[Fault], applications: int) -> None:
         known = pair.champion.rules.fields
-        for field, n in Counter(fault.field if fault.field in known else OTHER for fault in faults).items():
+        fields = Counter(fault.field if fault.field in known else OTHER for fault in faults)
+        for field, n in fields.items():
             self.metrics.refused.labels(field=field).inc(n)
+        self.events.refuse(fields, applications)
 
 
 def _answer_of(recorded: Sequence[Decision | KeyConflict]) -> Answer:
