@@ -1,0 +1,271 @@
+"""Has the world moved, where, since when, and what does it cost? Everything from stored counts, never from raw traffic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final, Protocol
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame, Timestamp
+from sqlalchemy import Engine
+
+from pipeline import contract
+from pipeline.monitoring.baseline import Baseline, BaselineError, TrackingUnavailable, load_baseline
+from pipeline.monitoring.drift_impact import Impact, development_side, impact, window_side
+from pipeline.monitoring.drift_periods import (
+    NOT_INPUTS,
+    References,
+    current_runs,
+    decisions_of,
+    floors_of,
+    judge_periods,
+    past_references,
+)
+from pipeline.monitoring.drift_signals import signals_of
+from pipeline.monitoring.drift_source import Source, by_segment, main_source
+from pipeline.monitoring.profiles_read import Granularity, read_counts, span
+from pipeline.monitoring.signals import SIGNAL_COLUMNS
+from pipeline.settings import Settings
+
+PERIODS: Final = 24
+"""Signals reach back so many periods."""
+
+
+class Profiles(Protocol):
+    """Where counts and baselines of one project are read; the dashboard gives one that keeps them."""
+
+    def counts(
+        self, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",),
+        features: Sequence[str] | None = None,
+    ) -> DataFrame:  # fmt: skip
+        """Return counts as `profiles.read_counts` does; the table is not to be changed."""
+        ...
+
+    def baseline(self, version: int) -> Baseline:
+        """Return what a version is compared with; raises BaselineError or TrackingUnavailable."""
+        ...
+
+
+@dataclass
+class StoredProfiles:
+    """Counts and baselines as the store and the tracking store give them; a baseline is read once."""
+
+    settings: Settings
+    engine: Engine
+    project: str
+    _known: dict[int, Baseline] = field(default_factory=dict)
+
+    def counts(
+        self, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",),
+        features: Sequence[str] | None = None,
+    ) -> DataFrame:  # fmt: skip
+        """Return counts as `profiles.read_counts` does."""
+        return read_counts(
+            self.engine, self.project, first, last, granularity=granularity, segments=segments, features=features
+        )
+
+    def baseline(self, version: int) -> Baseline:
+        """Return what a version is compared with."""
+        if version not in self._known:
+            self._known[version] = load_baseline(self.settings, self.engine, self.project, version)
+        return self._known[version]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which window is judged, in which periods, against what (None: development), for which group of applicants."""
+
+    first: date
+    last: date
+    granularity: Granularity
+    against: tuple[date, date] | None = None
+    segment: str = contract.ALL_SEGMENTS
+    features: tuple[str, ...] = ()
+    """The inputs looked at; none named means all."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A feature that has moved and not come back."""
+
+    feature: str
+    since: Timestamp
+    psi: float
+    """Of the newest judged period, as are verdict, moved_bin and note."""
+    verdict: str
+    moved_bin: str
+    note: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """What is known of the window: every period judged, what has moved, and what that does to the policy."""
+
+    asked: Asked
+    counts: DataFrame = field(repr=False)
+    """Of the asked segment, as `profiles.read_counts` returns them."""
+    baselines: Mapping[int, Baseline] = field(repr=False)
+    references: References = field(repr=False)
+    table: DataFrame = field(repr=False)
+    """As `drift_periods.judge_periods`: a row per period and feature, the PD, ``(decision)`` and ``(grade)`` too."""
+    runs: DataFrame = field(repr=False)
+    """As `drift_periods.current_runs`, of the inputs."""
+    findings: tuple[Finding, ...]
+    """The longest-standing first, then the strongest."""
+    version: int
+    """The version that decided most of the window from `since` on; `impact` is that version's."""
+    since: Timestamp
+    """First period of the oldest finding; without findings the first period of the window."""
+    n: int
+    """Decisions of that version from `since` on."""
+    impact: Impact
+    problems: tuple[str, ...] = ()
+    """Versions that could not be judged, in words."""
+
+    @property
+    def baseline(self) -> Baseline:
+        """What the main version is compared with."""
+        return self.baselines[self.version]
+
+    @property
+    def inputs(self) -> DataFrame:
+        """The rows of `table` that are inputs."""
+        return self.table[~self.table["feature"].isin(NOT_INPUTS)]
+
+    @property
+    def window(self) -> DataFrame:
+        """Counts of the main version from `since` on."""
+        return self.counts[(self.counts["model_version"] == self.version) & (self.counts["period"] >= self.since)]
+
+
+def assess_drift(profiles: Profiles, asked: Asked) -> Drift | None:
+    """Judge a window; None where nothing was decided in it, or by no version that can be read (then see `problems_of`).
+
+    Raises StoreError as the store does. One version, feature or period that cannot be judged hides no other.
+    """
+    counts = profiles.counts(asked.first, asked.last, asked.granularity, (asked.segment,))
+    baselines, problems = _baselines(profiles, counts)
+    if not baselines:
+        return None
+    references: References = {v: b.reference for v, b in baselines.items()}
+    past = None
+    if asked.against is not None:
+        past = profiles.counts(*asked.against, asked.granularity, (asked.segment,))
+        references = past_references(references, past)
+    config = baselines[max(baselines)].config
+    table = judge_periods(counts, references, floors_of(config.monitoring))
+    if asked.features:
+        table = table[table["feature"].isin([*asked.features, *NOT_INPUTS])]
+    runs = current_runs(table[~table["feature"].isin(NOT_INPUTS)])
+    since = _since(runs, counts)
+    version = _main_version(counts[counts["model_version"].isin(list(baselines)) & (counts["period"] >= since)])
+    window = counts[(counts["model_version"] == version) & (counts["period"] >= since)]
+    findings = _findings(profiles, asked, table, runs, references)
+    n = int(decisions_of(window, ["model_version"])["n"].sum())
+    changed = _impact(baselines[version], window, past, version, (asked.last - max(asked.first, since.date())).days + 1)
+    return Drift(
+        asked, counts, baselines, references, table, runs, findings, version, since, n, changed, tuple(problems)
+    )  # fmt: skip
+
+
+def _baselines(profiles: Profiles, counts: DataFrame) -> tuple[dict[int, Baseline], list[str]]:
+    found: dict[int, Baseline] = {}
+    problems = []
+    for version in sorted({int(v) for v in counts["model_version"].unique()}):
+        try:
+            found[version] = profiles.baseline(version)
+        except (BaselineError, TrackingUnavailable) as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def problems_of(profiles: Profiles, asked: Asked) -> tuple[str, ...]:
+    """Say which versions of a window cannot be judged, and why."""
+    return tuple(_baselines(profiles, profiles.counts(asked.first, asked.last, asked.granularity, (asked.segment,)))[1])
+
+
+def _since(runs: DataFrame, counts: DataFrame) -> Timestamp:
+    oldest = runs["since"].min()
+    return Timestamp(counts["period"].min() if pd.isna(oldest) else oldest)
+
+
+def _main_version(counts: DataFrame) -> int:
+    n = decisions_of(counts, ["model_version"])
+    return int(n["model_version"].iloc[int(np.argmax(n["n"].to_numpy()))])
+
+
+def _impact(baseline: Baseline, window: DataFrame, past: DataFrame | None, version: int, days: int) -> Impact:
+    own = None if past is None else past[past["model_version"] == version]
+    before = development_side(baseline) if own is None else window_side(baseline, own)
+    return impact(before, window_side(baseline, window), baseline.config.costs, days)
+
+
+def _findings(
+    profiles: Profiles, asked: Asked, table: DataFrame, runs: DataFrame, references: References
+) -> tuple[Finding, ...]:
+    moved = runs[runs["since"].notna()].sort_values(["since", "psi"], ascending=[True, False])
+    found = []
+    for row in moved.to_dict("records"):
+        judged = table[(table["feature"] == row["feature"]) & table["psi"].notna()].sort_values("period").iloc[-1]
+        source = None
+        if asked.segment == contract.ALL_SEGMENTS:
+            split = segments_of(profiles, asked, str(row["feature"]), row["since"], int(judged["model_version"]), references)
+            source = main_source(split, str(row["feature"]))
+        found.append(
+            Finding(
+                str(row["feature"]), row["since"], float(row["psi"]), str(row["verdict"]), str(judged["moved_bin"]),
+                str(judged["note"]), source,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def segments_of(
+    profiles: Profiles, asked: Asked, feature: str, since: Timestamp, version: int, references: References
+) -> DataFrame:
+    """Return `drift_source.by_segment` of one feature from a period on, as far as that version decided."""
+    counts = profiles.counts(max(asked.first, since.date()), asked.last, asked.granularity, None, (feature,))
+    before = None
+    if asked.against is not None:
+        past = profiles.counts(*asked.against, asked.granularity, None, (feature,))
+        before = past[past["model_version"] == version]
+    return by_segment(
+        references[version], counts[counts["model_version"] == version], feature,
+        before if before is not None and len(before) else None,
+    )  # fmt: skip
+
+
+def drift_signals(settings: Settings, engine: Engine, project: str, as_of: date) -> DataFrame:
+    """Return signals of the data, model and business layers over the last `PERIODS` periods up to a day.
+
+    Columns as `signals.SIGNAL_COLUMNS`; measures psi, missing, missing_rise, unseen, out_of_range and constant per feature,
+    pd_psi, approval_rate_change, expected_default_change and expected_loss_change for the whole, all against development.
+    Below the project's floor of rows a value is NaN and the note says so. Empty where nothing is counted. Raises BaselineError
+    when no version that decided can be read, StoreError as the store does.
+    """
+    counted = span(engine, project)
+    if counted is None or as_of < counted[0]:
+        return DataFrame(columns=list(SIGNAL_COLUMNS))
+    profiles = StoredProfiles(settings, engine, project)
+    newest = profiles.counts(counted[0], as_of, "month", (contract.ALL_SEGMENTS,), (contract.REFERENCE_PD,))
+    baselines, problems = _baselines(profiles, newest)
+    if not baselines:
+        raise BaselineError("; ".join(problems))
+    granularity = baselines[max(baselines)].config.monitoring.granularity
+    asked = Asked(max(counted[0], first_of(as_of, granularity, PERIODS)), min(as_of, counted[1]), granularity)
+    found = assess_drift(profiles, asked)
+    if found is None:
+        return DataFrame(columns=list(SIGNAL_COLUMNS))
+    return signals_of(found.counts, found.table, found.baselines, {f.feature: f.source for f in found.findings})
+
+
+def first_of(last: date, granularity: Granularity, periods: int) -> date:
+    """Return the first day of the earliest of so many periods of which the newest holds a day."""
+    if granularity == "day":
+        return last - timedelta(days=periods - 1)
+    if granularity == "week":
+        return last - timedelta(days=last.weekday() + 7 * (periods - 1))
+    months = last.year * 12 + last.month - 1 - (periods - 1)
+    return date(months // 12, months % 12 + 1, 1)
