@@ -146,6 +146,8 @@ profiles = Table(
     Column("bin", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     CheckConstraint("count >= 0", name="count"),
+    # The key itself holds the counts: half the bytes, and rows of one panel lie together.
+    sqlite_with_rowid=False,
 )
 
 profile_marks = Table(
@@ -169,6 +171,7 @@ profile_months = Table(
     Column("bin", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     CheckConstraint("count >= 0", name="count"),
+    sqlite_with_rowid=False,
 )
 
 annotations = Table(

@@ -54,23 +54,21 @@ FIRST: dict[str, dict[str, Any]] = {
     },
     "alert_events": {"seq": 2, "alert_id": "a1", "at": THEN, "event": "opened", "actor": "monitor", "note": "n"},
 }  # fmt: skip
-"""A row of every table of revision 0001, as the drivers take it."""
+"""A row of every table of revisions 0001 and 0002, as the drivers take it."""
 LOCKED = ("decisions", "overrides", "outcomes", "policies", "ledger", "alert_events")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[(engine, revision) for engine in ("sqlite", "postgresql") for revision in ("0001", "0002")], ids=str)
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store as revision 0001 left it, filled."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'riskdeck.db'}"
-    else:
-        url = request.getfixturevalue("empty_postgres_url")
+    """A store as an earlier revision left it, filled; 0002 added no table to the first."""
+    engine_name, revision = request.param
+    url = f"sqlite:///{tmp_path / 'riskdeck.db'}" if engine_name == "sqlite" else request.getfixturevalue("empty_postgres_url")
     engine = create_engine(parse_address(url))
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
         for name, row in FIRST.items():
             values = ", ".join(f":{column}" for column in row)
             connection.execute(text(f"INSERT INTO {name} ({', '.join(row)}) VALUES ({values})"), row)
@@ -117,3 +115,21 @@ def test_a_decision_of_the_first_revision_is_read_as_it_was_made(old_url: str) -
     assert row["inputs"] == {"age": 41.0, "purpose": "car Ω"}
     assert row["pd"] == PD
     engine.dispose()
+
+
+def test_what_was_counted_by_day_is_summed_by_month(old_url: str) -> None:
+    days = {"2026-05-04": 5, "2026-05-31": 2, "2026-06-01": 1}
+    engine = create_engine(parse_address(old_url))
+    row = FIRST["profiles"]
+    with engine.begin() as connection:
+        values = ", ".join(f":{column}" for column in row)
+        for day, count in days.items():
+            connection.execute(text(f"INSERT INTO profiles VALUES ({values})"), {**row, "day": day, "count": count})
+    engine.dispose()
+    engine = open_store(old_url)
+    with engine.connect() as connection:
+        months = connection.execute(text("SELECT CAST(month AS TEXT), count FROM profile_months ORDER BY month")).all()
+        by_day = connection.execute(text("SELECT CAST(day AS TEXT), count FROM profiles ORDER BY day")).all()
+    engine.dispose()
+    assert [tuple(found) for found in months] == [("2026-05-01", 16), ("2026-06-01", 1)]
+    assert [tuple(found) for found in by_day] == [("2026-05-03", 9), *days.items()]
