@@ -141,6 +141,46 @@ LAYER_DATA: Final = "data"
 LAYER_MODEL: Final = "model"
 LAYER_BUSINESS: Final = "business"
 LAYERS: Final = (LAYER_SERVICE, LAYER_DATA, LAYER_MODEL, LAYER_BUSINESS)
+MEASURES: Final = {
+    # service
+    "volume": LAYER_SERVICE,
+    "latency_p50_ms": LAYER_SERVICE,
+    "latency_p95_ms": LAYER_SERVICE,
+    "latency_p99_ms": LAYER_SERVICE,
+    "error_share": LAYER_SERVICE,
+    "refused_share": LAYER_SERVICE,
+    "shadow_disagreement": LAYER_SERVICE,
+    "store_fault": LAYER_SERVICE,
+    "watcher_fault": LAYER_SERVICE,
+    # data
+    "psi": LAYER_DATA,
+    "missing": LAYER_DATA,
+    "missing_rise": LAYER_DATA,
+    "unseen": LAYER_DATA,
+    "out_of_range": LAYER_DATA,
+    "constant": LAYER_DATA,
+    # model
+    "pd_psi": LAYER_MODEL,
+    "estimated_f1": LAYER_MODEL,
+    "estimated_recall": LAYER_MODEL,
+    "realised_f1": LAYER_MODEL,
+    "realised_recall": LAYER_MODEL,
+    "realised_auc": LAYER_MODEL,
+    "auc_drop": LAYER_MODEL,
+    "actual_to_expected": LAYER_MODEL,
+    "calibration_p": LAYER_MODEL,
+    "grades_red": LAYER_MODEL,
+    # business
+    "approval_rate_change": LAYER_BUSINESS,
+    "expected_default_change": LAYER_BUSINESS,
+    "expected_loss_change": LAYER_BUSINESS,
+    "money_shortfall": LAYER_BUSINESS,
+}
+"""Each measure and its layer. ``*_change`` and ``*_rise`` are differences to the reference in the unit of the rate, signed;
+``constant`` is 1 where a column that used to vary has one value only; ``store_fault`` counts what is wrong with store or model;
+``watcher_fault`` is 1 where a watcher could not finish;
+``calibration_p`` is the chance of so many defaults or more when the PDs are right; ``money_shortfall`` is promised less
+realised, as a share of what was promised."""
 ALL_SEGMENTS: Final = ""
 """The ``segment`` under which every decision is counted; others are named by `segment_name`."""
 PROFILE_DECISION: Final = "(decision)"

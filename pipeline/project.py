@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from pipeline.project_monitoring import Monitoring, Rule
 from pipeline.project_sections import (
     About,
     Calibration,
@@ -27,7 +28,6 @@ from pipeline.project_sections import (
     Kind,
     Leak,
     Model,
-    Monitoring,
     Preprocess,
     Ratio,
     Scalar,
@@ -60,6 +60,7 @@ __all__ = [
     "ProjectConfig",
     "ProjectError",
     "Ratio",
+    "Rule",
     "Scalar",
     "Share",
     "Sign",
@@ -145,6 +146,7 @@ class ProjectConfig(Section):
             for part in (ratio.numerator, ratio.denominator):
                 if part not in numbers:
                     raise ValueError(f"ratios.{ratio.name}: {part!r} is not a number feature{nearest(part, numbers)}")
+        self.monitoring.require_subjects(self.feature_names)
         if self.split.method == "time" and self.data.time is None:
             raise ValueError("split.method = 'time' needs data.time, the column with the application date")
         return self

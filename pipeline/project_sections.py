@@ -305,17 +305,6 @@ class Gates(Section):
         return self
 
 
-class Monitoring(Section):
-    """Periods and floors of the drift panels."""
-
-    granularity: Literal["day", "week", "month"] = "month"
-    min_rows: Annotated[int, Field(ge=1)] = 500
-    psi_warn: float = 0.10
-    psi_alert: float = 0.25
-    retrain_after_days: Annotated[int, Field(ge=1)] | None = None
-    """Days after its release from which a model is retrained by `retrain --if-needed` even when nothing else asks for it."""
-
-
 class Model(Section):
     """One family with fixed parameters and a grid; every combination is a candidate."""
 
