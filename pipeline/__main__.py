@@ -4,6 +4,7 @@ Results go to stdout, messages to stderr. Exit status: 0 done, 1 the answer is n
 done. PROJECT is a built-in name or the path of a TOML file.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,6 +122,31 @@ def serve(
         if new_token is not None:
             raise SystemExit(commands_serve.new_token(new_token))
         raise SystemExit(commands_serve.serve(project, host, port, workers))
+
+
+@app.command()
+def retrain(
+    project: ProjectName,
+    data: DataFile = None,
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Only when advice, an alert or the model's age asks.")] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Learn from what was known by this day; default the product's."),
+    ] = None,
+    actor: Annotated[str, typer.Option("--as", help="Who proposes; begins with retrain.")] = "retrain",
+    test_months: Annotated[int | None, typer.Option(min=1, help="Recent months to test on; default as the project.")] = None,
+    jobs: Annotated[int, typer.Option(help="Candidates fitted side by side; -1 for one per core.")] = -1,
+    as_json: AsJson = False,
+) -> None:
+    """Retrain the live model on what has matured; one that passes the gate is proposed and runs in shadow, never live."""
+    from pipeline import commands_retrain
+
+    with commands.plain_errors():
+        raise SystemExit(
+            commands_retrain.retrain(
+                project, data, as_of, if_needed=if_needed, actor=actor, test_months=test_months, jobs=jobs, as_json=as_json
+            )
+        )
 
 
 @app.command()
