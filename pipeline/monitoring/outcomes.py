@@ -7,16 +7,18 @@ order in which they were recorded; what was known on a day is the row that becam
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Engine, Float, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, Engine, Float, func, literal, select, type_coerce
 
 from pipeline import contract
+from pipeline.evaluation.inputs import BoolArray
 from pipeline.monitoring.outcomes_check import OutcomeError
 from pipeline.monitoring.outcomes_record import OutcomesRecorded, record_outcomes, typed_rows
 from pipeline.project import ProjectConfig, list_projects, load_project, parse_project
 from pipeline.registry import ledger, runs
 from pipeline.serving.log_errors import in_plain_words
-from pipeline.store.tables import decisions
+from pipeline.store.tables import UtcDateTime, decisions
 from pipeline.store.tables import outcomes as table
 
 __all__ = ["OutcomeError", "OutcomesRecorded", "day_end", "last_known", "read_outcomes", "record_outcomes", "with_outcomes"]
@@ -33,12 +35,12 @@ JOINED: Final = (
 
 def read_outcomes(engine: Engine, project: str, as_of: date | None = None) -> pd.DataFrame:
     """Return what is known of each subject by the end of a day (None: all that is recorded), columns `KNOWN_COLUMNS`."""
-    columns = (table.c.subject_id, table.c.known_at, table.c.defaulted, table.c.cash, table.c.revision)
-    query = select(*columns).where(table.c.project == project)
+    names = KNOWN_COLUMNS[: KNOWN_COLUMNS.index("first_known_at")]
+    query = select(*(_plain(table.c[name]) for name in names)).where(table.c.project == project)
     if as_of is not None:
         query = query.where(table.c.known_at < day_end(as_of))
     with in_plain_words(), engine.connect() as connection:
-        rows = pd.DataFrame(connection.execute(query).all(), columns=[c.name for c in columns])
+        rows = pd.DataFrame(connection.execute(query).all(), columns=list(names))
     rows = typed_rows(rows).sort_values(["subject_id", "known_at", "revision"], ignore_index=True)
     turned = rows["subject_id"].ne(rows["subject_id"].shift()) | rows["defaulted"].ne(rows["defaulted"].shift())
     rows["since"] = rows.groupby(turned.cumsum())["known_at"].transform("first")
@@ -75,11 +77,12 @@ def with_outcomes(
     known = read_outcomes(engine, project, as_of)
     if decided.empty or known.empty:
         return _join(decided, known.iloc[:0].assign(id=""))
-    named = known[known["subject_id"].isin(decided["id"])].assign(id=lambda rows: rows["subject_id"])
-    of_applicant = known[~known["subject_id"].isin(decided["id"])]
+    is_decision = _are_among(known["subject_id"], decided["id"])
+    named = known[is_decision].assign(id=known["subject_id"])
+    of_applicant = known[~is_decision]
     later = _later(engine, project, first, last)
     found = _of_applicants(of_applicant, pd.concat([decided[["id", "applicant_id", "decided_at"]], later], ignore_index=True))
-    found = found[~found["id"].isin(named["id"])]
+    found = found[~_are_among(found["id"], named["id"])]
     return _join(decided, pd.concat([named, found], ignore_index=True))
 
 
@@ -89,6 +92,12 @@ def _of_applicants(known: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
     # By days: an outcome that is known on a day is dated to its beginning, a decision of that day to its hour.
     pairs = pairs[pairs["decided_at"].dt.floor("D") <= pairs["first_known_at"]].sort_values(["decided_at", "id"])
     return pairs.drop_duplicates("subject_id", keep="last")
+
+
+def _are_among(texts: "pd.Series[str]", those: "pd.Series[str]") -> BoolArray:
+    """Like isin, which takes half a second for 40,000 Arrow texts."""
+    there = frozenset(those.tolist())
+    return np.array([text in there for text in texts.tolist()], dtype=np.bool_)
 
 
 def _join(decided: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +114,9 @@ def _decisions(engine: Engine, project: str, first: date | None, last: date | No
     """Read the decisions of a window, amounts out of their inputs where there are any."""
     names = JOINED[: JOINED.index("amount")]
     asked: ColumnElement[Any] = literal(None, Float) if amount is None else decisions.c.inputs[amount].as_float()
-    query = select(*(decisions.c[name] for name in names), asked).where(decisions.c.project == project, *_between(first, last))
+    query = select(*(_plain(decisions.c[name]) for name in names), asked).where(
+        decisions.c.project == project, *_between(first, last)
+    )
     with in_plain_words(), engine.connect() as connection:
         rows = connection.execute(query.order_by(decisions.c.decided_at, decisions.c.seq)).all()
     frame = pd.DataFrame(rows, columns=[*names, "amount"])
@@ -128,6 +139,11 @@ def _later(engine: Engine, project: str, first: date | None, last: date | None) 
     with in_plain_words(), engine.connect() as connection:
         rows = pd.DataFrame(connection.execute(query).all(), columns=[c.name for c in columns])
     return rows.assign(decided_at=pd.to_datetime(rows["decided_at"], utc=True).dt.as_unit("us"))
+
+
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Leave instants as the driver gives them: pandas adds the zone to all of them at once."""
+    return type_coerce(column, DateTime(timezone=True)) if isinstance(column.type, UtcDateTime) else column
 
 
 def _between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:

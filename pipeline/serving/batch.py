@@ -22,7 +22,7 @@ from pipeline.data.read import DataError
 from pipeline.evaluation.inputs import IntArray
 from pipeline.serving import batch_judge as chunks
 from pipeline.serving.batch_csv import Chunk
-from pipeline.serving.batch_keep import decide_chunk
+from pipeline.serving.batch_keep import Book, decide_chunk
 from pipeline.serving.batch_log import DECIDED, Earlier, read_rows, recorded_before
 from pipeline.serving.batch_read import CHUNK_ROWS, BatchFile, Format, read_chunks
 from pipeline.serving.batch_tally import Summary, Tally
@@ -176,7 +176,7 @@ class _Run:
     def _keep(self, work: _Work) -> None:
         """Record first, then write and count: nothing is shown that the log does not hold."""
         read, sha256 = work.scored.read, self._order.file.sha256
-        fresh = decide_chunk(self._pair, work.scored, (self._engine, sha256) if self._order.record else None)
+        fresh = decide_chunk(self._pair, work.scored, Book(self._engine, sha256) if self._order.record else None)
         parts = [part for part in (work.before, fresh) if len(part)]
         if parts:
             decided = pd.concat(parts, ignore_index=True).sort_values("row", ignore_index=True)

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Engine, Text, and_, cast, func, select
 
+from pipeline import contract
 from pipeline.evaluation.inputs import IntArray
 from pipeline.serving.log_errors import in_plain_words
 from pipeline.store.tables import decisions as table
 
 ROW_DIGITS: Final = 9
+LAST_ROW: Final = 10**ROW_DIGITS - 1
 DECIDED: Final = (
     "row", "applicant_id", "decision_id", "outcome", "pd", "grade", "reasons", "warnings", "model_version", "policy_id",
     "decided_at",
@@ -32,19 +34,22 @@ class Earlier:
     versions: tuple[int, ...]
 
 
-def keys_of(sha256: str, rows: IntArray) -> list[str]:
-    """Return the idempotency key of each row: the same file and row is the same decision, whatever version is live."""
-    head = _head(sha256)
+def keys_of(sha256: str, rows: IntArray, source: str = contract.SOURCE_BATCH) -> list[str]:
+    """Return the idempotency key of each row: the same file and row is the same decision, whatever version is live.
+
+    A file that is replayed is other traffic than the same file scored: each source has keys of its own.
+    """
+    head = _head(sha256, source)
     return [f"{head}{row:0{ROW_DIGITS}d}" for row in rows.tolist()]
 
 
-def _head(sha256: str) -> str:
-    return f"batch:{sha256}:"
+def _head(sha256: str, source: str) -> str:
+    return f"{source}:{sha256}:"
 
 
 def recorded_before(engine: Engine, project: str, sha256: str) -> Earlier | None:
     """Return what is recorded of a file, None when nothing is. Raises LogError when the log cannot be read."""
-    mine = _of_rows(project, sha256, 0, 10**ROW_DIGITS - 1)
+    mine = of_rows(project, sha256)
     about = select(func.count(), func.min(table.c.decided_at), func.max(table.c.decided_at)).where(mine)
     with in_plain_words(), engine.connect() as connection:
         n, first, last = connection.execute(about).one()
@@ -54,21 +59,26 @@ def recorded_before(engine: Engine, project: str, sha256: str) -> Earlier | None
         return Earlier(n, first, last, tuple(sorted(versions)))
 
 
-def read_rows(engine: Engine, project: str, sha256: str, first: int, last: int) -> pd.DataFrame:
+def read_rows(
+    engine: Engine, project: str, sha256: str, first: int, last: int, source: str = contract.SOURCE_BATCH
+) -> pd.DataFrame:
     """Return the recorded decisions of rows ``first`` to ``last`` of a file, in order, with the columns of `DECIDED`."""
-    row = func.substr(table.c.idempotency_key, len(_head(sha256)) + 1)
+    row = func.substr(table.c.idempotency_key, len(_head(sha256, source)) + 1)
     chosen = (
         row, table.c.applicant_id, table.c.id, table.c.outcome, table.c.pd, table.c.grade, cast(table.c.reasons, Text),
         cast(table.c.warnings, Text), table.c.model_version, table.c.policy_id, table.c.decided_at,
     )  # fmt: skip
-    query = select(*chosen).where(_of_rows(project, sha256, first, last))
+    query = select(*chosen).where(of_rows(project, sha256, first, last, source))
     with in_plain_words(), engine.connect() as connection:
         found = pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=list(DECIDED), dtype=object)
     return _typed(found).sort_values("row", ignore_index=True)
 
 
-def _of_rows(project: str, sha256: str, first: int, last: int) -> ColumnElement[bool]:
-    low, high = keys_of(sha256, np.array([first, last], dtype=np.int64))
+def of_rows(
+    project: str, sha256: str, first: int = 0, last: int = LAST_ROW, source: str = contract.SOURCE_BATCH
+) -> ColumnElement[bool]:
+    """Return "this decision is of these rows of that file"."""
+    low, high = keys_of(sha256, np.array([first, last], dtype=np.int64), source)
     return and_(table.c.project == project, table.c.idempotency_key.between(low, high))
 
 

@@ -36,7 +36,8 @@ class DecisionBatch:
     """
 
     project: str
-    decided_at: datetime
+    decided_at: datetime | Sequence[datetime]
+    """One instant for all, or one for each."""
     source: str
     model_version: int
     model_sha256: str
@@ -190,7 +191,7 @@ def _columns(batch: DecisionBatch, rows: slice, dialect: str) -> dict[str, Itera
         "id": batch.ids[rows],
         "project": repeat(batch.project),
         "idempotency_key": repeat(None) if batch.keys is None else batch.keys[rows],
-        "decided_at": repeat(instant(batch.decided_at, dialect)),
+        "decided_at": _instants(batch.decided_at, rows, dialect),
         "source": repeat(batch.source),
         "applicant_id": repeat(None) if batch.applicant_ids is None else batch.applicant_ids[rows],
         "model_version": repeat(batch.model_version),
@@ -205,6 +206,12 @@ def _columns(batch: DecisionBatch, rows: slice, dialect: str) -> dict[str, Itera
         "shadow": _texts(batch.shadows, rows, shadow_text, None),
         "latency_ms": repeat(None, n),
     }
+
+
+def _instants(decided_at: datetime | Sequence[datetime], rows: slice, dialect: str) -> Iterable[Any]:
+    if isinstance(decided_at, datetime):
+        return repeat(instant(decided_at, dialect))
+    return [instant(each, dialect) for each in decided_at[rows]]
 
 
 def _texts(values: Sequence[Any] | None, rows: slice, write: Callable[[Any], str | None], empty: str | None) -> Iterable[Any]:
@@ -225,9 +232,10 @@ def _as_scored(batch: DecisionBatch) -> RecordedBatch:
 
 def _require_whole(batch: DecisionBatch) -> None:
     """Raise ValueError unless every column has one value per decision."""
-    for name in ("inputs", "pd", "grade", "outcome", "keys", "applicant_ids", "reasons", "warnings", "shadows"):
+    columns = ("decided_at", "inputs", "pd", "grade", "outcome", "keys", "applicant_ids", "reasons", "warnings", "shadows")
+    for name in columns:
         values = getattr(batch, name)
-        if values is not None and len(values) != len(batch):
+        if values is not None and not isinstance(values, datetime) and len(values) != len(batch):
             raise ValueError(f"{name} has {len(values)} values for {len(batch)} ids; a batch has one of each per decision")
 
 
