@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -9,9 +10,9 @@ from pandas import DataFrame, Series, concat
 from sqlalchemy import Connection, Engine
 
 from pipeline import contract
-from pipeline.evaluation.inputs import FloatArray
-from pipeline.evaluation.profile_bins import category_reference
-from pipeline.monitoring.profile_sums import natural_sums, row_sums
+from pipeline.evaluation.inputs import FloatArray, IntArray
+from pipeline.evaluation.profile_bins import FeatureBins, category_reference, feature_bins
+from pipeline.monitoring.profile_sums import natural_sums, sum_table
 from pipeline.project import ProjectConfig, ProjectError, parse_project
 from pipeline.registry import ledger, runs
 from pipeline.registry.policies import Policy, PolicyError, read_policy
@@ -63,6 +64,11 @@ class VersionBins:
     """`contract.REFERENCE_COLUMNS`; nothing is counted yet for decision, grade and reason."""
     ranges: DataFrame = field(repr=False)
 
+    @cached_property
+    def features(self) -> dict[str, FeatureBins]:
+        """The bins of each feature, in the order of the reference."""
+        return feature_bins(self.reference, self.ranges)
+
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
@@ -100,13 +106,13 @@ def load_baseline(
         raise _unreadable(model_version, error) from error
     rows = holdout[holdout["split"] == contract.VALID]
     pds = rows[contract.HOLDOUT_PD].to_numpy(dtype=np.float64)
+    outcomes = _places(policy, pds)
     decided, graded = decisions_of(policy, pds), grades_of(config, pds)
     extras = [
         category_reference(contract.PROFILE_DECISION, _counted(decided, contract.OUTCOMES)),
         category_reference(contract.PROFILE_GRADE, _counted(graded, config.underwriting.grades)),
     ]
-    amounts = rows[contract.HOLDOUT_AMOUNT].to_numpy(dtype=np.float64)
-    sums = natural_sums(row_sums(decided, pds, amounts, by=()))
+    sums = natural_sums(sum_table(outcomes, pds, rows[contract.HOLDOUT_AMOUNT].to_numpy(dtype=np.float64)))
     whole = concat([reference, *extras], ignore_index=True)
     return Baseline(config, policy.run_id, model_version, whole, ranges, sums, len(rows), policy)
 
@@ -144,9 +150,12 @@ def policy_of(store: Connection | Engine, project: str, model_version: int) -> P
 
 def decisions_of(policy: Policy, pds: FloatArray) -> "Series[str]":
     """Approve when PD < approve_below, decline when PD >= decline_above, review between; shape (n,)."""
+    return Series(np.asarray(contract.OUTCOMES, dtype=object)[_places(policy, pds)])
+
+
+def _places(policy: Policy, pds: FloatArray) -> IntArray:
     # As pipeline.serving.scorer.outcomes, whose import brings scikit-learn and every model family with it.
-    places = (pds >= policy.approve_below).astype(int) + (pds >= policy.decline_above)
-    return Series(np.asarray(contract.OUTCOMES, dtype=object)[places])
+    return ((pds >= policy.approve_below).astype(np.int64) + (pds >= policy.decline_above)).astype(np.int64)
 
 
 def grades_of(config: ProjectConfig, pds: FloatArray) -> "Series[str]":

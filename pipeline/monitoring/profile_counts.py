@@ -1,63 +1,162 @@
-"""Decisions in, counts out: the one way in which decisions are profiled, one process or many."""
+"""Decisions in, counts out: the one way in which decisions are profiled, by one process or by many."""
 
-import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas import DataFrame, Series, concat
 
 from pipeline import contract
-from pipeline.evaluation.profile_bins import profile_counts
-from pipeline.evaluation.reference import codes_and_names
+from pipeline.evaluation.inputs import FloatArray, IntArray
+from pipeline.evaluation.reference import as_numbers, codes_and_names
 from pipeline.monitoring.baseline import VersionBins
-from pipeline.monitoring.profile_sums import row_sums
-from pipeline.project import Feature, Groups, ProjectConfig
+from pipeline.monitoring.profile_rows import DAY, REASONS, reason_rows
+from pipeline.monitoring.profile_sums import add_by, whole_values
+from pipeline.project import Groups, ProjectConfig
 from pipeline.training.report import group_labels
 
-DAY: Final = "(day)"
-"""Column of the frame of decisions; the brackets keep it apart from features of that name."""
-REASONS: Final = "(reasons)"
-_SEGMENT: Final = "(segment)"
 TABLE_COLUMNS: Final = ("day", "segment", "feature", "bin", "count")
+_KEYS: Final = list(TABLE_COLUMNS[:-1])
+_Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Where rows fall for one feature: the place among ``names`` of each of ``rows``, of all rows where it is None."""
+
+    names: Sequence[tuple[str, str]]
+    """Feature and bin."""
+    places: IntArray
+    rows: IntArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """The place of each row among names."""
+
+    codes: IntArray
+    names: Sequence[str]
 
 
 def count_decisions(bins: VersionBins, frame: DataFrame) -> DataFrame:
     """Count the decisions of one version in its own bins: `TABLE_COLUMNS`, sorted, every count above 0.
 
-    frame: n decisions with the inputs as columns, `DAY`, `contract.REFERENCE_PD`, `contract.PROFILE_DECISION`,
-    `contract.PROFILE_GRADE` and `REASONS` (JSON text as the log keeps it). The counts of a split of the rows add up to those
-    of all of them.
+    frame: n decisions, with the inputs and what `profile_rows.decision_columns` names as columns. It counts as
+    `profile_bins.profile_counts` does by day and segment, but finds the bins of each row once for all segments. The tables of
+    any split of the rows add up to theirs.
     """
-    config, amount = bins.config, bins.config.data.amount
-    amounts = _numbers(frame[amount]) if amount in frame else np.full(len(frame), np.nan)
-    pds = frame[contract.REFERENCE_PD].to_numpy(dtype=np.float64)
-    reasons = _reason_rows(frame[REASONS])
-    counted = frame.drop(columns=REASONS)
-    tables = []
-    for segment in _segments(config, frame):
-        labelled = counted.assign(**{_SEGMENT: segment})
-        given = labelled.iloc[reasons.index][[DAY, _SEGMENT]].assign(**{contract.PROFILE_REASON: reasons.to_numpy()})
-        by = (DAY, _SEGMENT)
-        tables += [profile_counts(rows, bins.reference, bins.ranges, by) for rows in (labelled, given)]
-        tables.append(row_sums(labelled[contract.PROFILE_DECISION], pds, amounts, [labelled[name] for name in by]))
-    return _tidy(tables)
+    days = _labels(frame[DAY].to_numpy(dtype=object))
+    cells = [*_placed(bins, frame), _reasons_placed(bins, frame[REASONS])]
+    outcome = _outcomes(frame[contract.PROFILE_DECISION])
+    values = whole_values(frame[contract.REFERENCE_PD].to_numpy(dtype=np.float64), _amounts(bins.config, frame))
+    tally = _Tally(days)
+    for segments in _all_segments(bins.config, frame):
+        tally.enter(segments)
+        for found in cells:
+            tally.count(found)
+        tally.add_up(outcome, values)
+    return tally.table()
 
 
-def _tidy(tables: Sequence[DataFrame]) -> DataFrame:
-    table = concat([table for table in tables if len(table)], ignore_index=True)
-    table = table.rename(columns={DAY: "day", _SEGMENT: "segment"})[list(TABLE_COLUMNS)]
-    return table.sort_values(list(TABLE_COLUMNS[:-1]), ignore_index=True)
+class _Tally:
+    """Counts as numbers (day, segment, cell, count); names are put to them once, at the end."""
+
+    def __init__(self, days: _Labels) -> None:
+        self._days = days
+        self._segments: list[str] = []
+        self._cells: dict[tuple[str, str], int] = {}
+        self._parts: list[IntArray] = []
+
+    def enter(self, segments: _Labels) -> None:
+        """From now on count by day and these segments."""
+        self._first, self._n = len(self._segments), len(segments.names)
+        self._group = self._days.codes * self._n + segments.codes
+        self._segments += segments.names
+
+    def count(self, cells: _Cells) -> None:
+        """Count rows by group and cell."""
+        width = len(cells.names)
+        group = self._group if cells.rows is None else self._group[cells.rows]
+        flat = np.bincount(group * width + cells.places)
+        filled = np.flatnonzero(flat)
+        self._keep(filled // width, self._numbers(cells.names)[filled % width], flat[filled])
+
+    def add_up(self, outcome: IntArray, values: IntArray) -> None:
+        """Add up PD and money by group and outcome."""
+        n = len(contract.OUTCOMES)
+        keys, sums = add_by(self._group * n + outcome, values)
+        rows, columns = np.nonzero(sums)
+        bins = self._numbers([(contract.PROFILE_SUMS, name) for name in contract.PROFILE_SUM_BINS])
+        self._keep(keys[rows] // n, bins[(keys[rows] % n) * values.shape[1] + columns], sums[rows, columns])
+
+    def table(self) -> DataFrame:
+        """Return everything counted as `TABLE_COLUMNS`, sorted."""
+        if not self._parts:
+            return DataFrame(columns=list(TABLE_COLUMNS))
+        day, segment, cell, count = np.concatenate(self._parts, axis=1)
+        segments, cells = (_ranked(list(names)) for names in (self._segments, self._cells))
+        order = np.lexsort((cells.codes[cell], segments.codes[segment], day))
+        pairs = [_chosen([str(pair[i]) for pair in cells.names], cells.codes[cell][order]) for i in (0, 1)]
+        columns = (
+            _chosen(self._days.names, day[order]),
+            _chosen(segments.names, segments.codes[segment][order]),
+            *pairs,
+        )
+        table = {name: Series(values, dtype=object) for name, values in zip(_KEYS, columns, strict=True)}
+        return DataFrame({**table, "count": count[order]}, copy=False)
+
+    def _numbers(self, names: Sequence[tuple[str, str]]) -> IntArray:
+        return np.array([self._cells.setdefault(name, len(self._cells)) for name in names], dtype=np.int64)
+
+    def _keep(self, group: IntArray, cell: IntArray, count: IntArray) -> None:
+        self._parts.append(np.stack([group // self._n, self._first + group % self._n, cell, count]))
 
 
-def add_up(tables: Sequence[DataFrame]) -> DataFrame:
-    """Merge tables of `count_decisions` into the one of all their decisions."""
-    kept = [table for table in tables if len(table)]
-    if not kept:
-        return DataFrame(columns=list(TABLE_COLUMNS))
-    keys = list(TABLE_COLUMNS[:-1])
-    return concat(kept, ignore_index=True).groupby(keys, sort=True)["count"].sum().reset_index()
+def _ranked(names: list[Any]) -> _Labels:
+    """The place of each name in the order of names, and that order."""
+    order = sorted(range(len(names)), key=names.__getitem__)
+    ranks = np.empty(len(names), dtype=np.int64)
+    ranks[order] = np.arange(len(names))
+    return _Labels(ranks, [names[i] for i in order])
+
+
+def _chosen(names: Sequence[str], places: IntArray) -> _Texts:
+    return np.array(names, dtype=object)[places]
+
+
+def _labels(values: Any) -> _Labels:
+    codes, names = pd.factorize(values, sort=True)
+    return _Labels(codes.astype(np.int64), [str(name) for name in names])
+
+
+def _placed(bins: VersionBins, frame: DataFrame) -> Iterator[_Cells]:
+    for name, found in bins.features.items():
+        if name in frame:
+            yield _Cells([(name, bin_name) for bin_name in found.names], found.places(frame[name]))
+
+
+def _reasons_placed(bins: VersionBins, texts: "Series[Any]") -> _Cells:
+    """Every reason given, over the factors that reasons may name."""
+    rows, named = reason_rows(texts)
+    found = bins.features[contract.PROFILE_REASON]
+    names = [(contract.PROFILE_REASON, bin_name) for bin_name in found.names]
+    return _Cells(names, found.places(Series(named, dtype=object)), rows)
+
+
+def _outcomes(column: "Series[Any]") -> IntArray:
+    places = pd.Index(contract.OUTCOMES).get_indexer(pd.Index(column))
+    if (places < 0).any():
+        wrong = column.iloc[int(np.argmin(places))]
+        raise ValueError(f"outcome {wrong!r} is none of {', '.join(contract.OUTCOMES)}")
+    return places.astype(np.int64)
+
+
+def _amounts(config: ProjectConfig, frame: DataFrame) -> FloatArray:
+    name = config.data.amount
+    return as_numbers(frame[name])[0] if name is not None and name in frame else np.full(len(frame), np.nan)
 
 
 def segment_columns(config: ProjectConfig) -> dict[str, Groups]:
@@ -74,45 +173,25 @@ def segment_columns(config: ProjectConfig) -> dict[str, Groups]:
     }
 
 
-def _segments(config: ProjectConfig, frame: DataFrame) -> Iterator[Any]:
-    """Yield the label of each row, once for all together and once per segment column."""
-    yield contract.ALL_SEGMENTS
+def _all_segments(config: ProjectConfig, frame: DataFrame) -> Iterator[_Labels]:
+    """Yield the segment of each row: once all together, then once per segment column."""
+    yield _Labels(np.zeros(len(frame), dtype=np.int64), [contract.ALL_SEGMENTS])
     for column, groups in segment_columns(config).items():
         if column not in frame:
             continue
         if column in groups.bins:
-            names = group_labels(Series(_numbers(frame[column]), name=column), groups).to_numpy(dtype=object)
+            numbers = Series(as_numbers(frame[column])[0], name=column)
+            found = _labels(group_labels(numbers, groups).to_numpy(dtype=object))
         else:
-            codes, found = codes_and_names(frame[column])
-            names = np.array([*found, contract.BIN_MISSING], dtype=object)[codes]
-        places, groups_found = pd.factorize(names)
-        yield np.array([contract.segment_name(column, name) for name in groups_found], dtype=object)[places]
+            codes, texts = codes_and_names(frame[column])
+            # The last place is that of the code -1. Two values of one text are one segment.
+            found = _labels(_chosen([*texts, contract.BIN_MISSING], codes))
+        yield _Labels(found.codes, [contract.segment_name(column, name) for name in found.names])
 
 
-def _numbers(column: "Series[Any]") -> Any:
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _reason_rows(texts: "Series[Any]") -> "Series[Any]":
-    """The feature of every reason given, indexed by the place of its decision."""
-    places = np.flatnonzero((texts != "[]").to_numpy(dtype=bool))
-    documents = json.loads(f"[{','.join(texts.to_numpy(dtype=object)[places])}]")
-    lengths = [len(reasons) for reasons in documents]
-    named = [reason["feature"] for reasons in documents for reason in reasons]
-    return Series(named, index=np.repeat(places, lengths), dtype=object)
-
-
-def inputs_columns(features: Sequence[Feature], texts: Sequence[str]) -> dict[str, Any]:
-    """Read the inputs of n decisions, JSON text each, into a column per feature; what a decision lacks is missing."""
-    # One document of all rows: a call of the parser per row takes twice as long.
-    rows = json.loads(f"[{','.join(texts)}]")
-    return {feature.name: _column(feature, [row.get(feature.name) for row in rows]) for feature in features}
-
-
-def _column(feature: Feature, values: list[Any]) -> Any:
-    if feature.kind != "category":
-        try:
-            return np.array(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            pass  # something that is no number: counted as unseen
-    return Series(values, dtype=object)
+def add_tables(tables: Sequence[DataFrame]) -> DataFrame:
+    """Add up tables of `count_decisions`: the table of all their decisions."""
+    kept = [table for table in tables if len(table)]
+    if not kept:
+        return DataFrame(columns=list(TABLE_COLUMNS))
+    return concat(kept, ignore_index=True).groupby(_KEYS, sort=True)["count"].sum().reset_index()

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-import pandas as pd
 from pandas import DataFrame
 from sqlalchemy import Engine
 
-from pipeline import contract
 from pipeline.monitoring.baseline import BaselineError, VersionBins, load_bins
-from pipeline.monitoring.profile_counts import DAY, REASONS, count_decisions, inputs_columns
+from pipeline.monitoring.profile_counts import count_decisions
+from pipeline.monitoring.profile_rows import decision_frame
 from pipeline.monitoring.profile_store import add_counts, lock_profiles, move_mark, read_mark, safe_seq
 from pipeline.monitoring.profiles_read import is_behind, read_counts, span, versions
 from pipeline.registry.tracking_store import TrackingUnavailable
@@ -128,12 +127,5 @@ def _read(connection: Any, project: str, mark: int, until: int, chunk: int) -> S
 
 
 def _frame(bins: VersionBins, rows: Sequence[Any]) -> DataFrame:
-    columns = inputs_columns(bins.config.features, [row.inputs for row in rows])
-    columns |= {
-        DAY: pd.Series([row.day for row in rows], dtype=object),
-        contract.REFERENCE_PD: [row.pd for row in rows],
-        contract.PROFILE_DECISION: pd.Series([row.outcome for row in rows], dtype=object),
-        contract.PROFILE_GRADE: pd.Series([row.grade for row in rows], dtype=object),
-        REASONS: pd.Series([row.reasons for row in rows], dtype=object),
-    }
-    return DataFrame(columns, copy=False)
+    _, _, _, days, inputs, pds, grades, outcomes, reasons = zip(*rows, strict=True)
+    return decision_frame(bins.config.features, inputs, days, pds, outcomes, grades, reasons)
