@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from pipeline import contract
 from pipeline.monitoring.baseline import Baseline, BaselineError, TrackingUnavailable, load_baseline
-from pipeline.monitoring.drift_impact import Impact, development_side, impact, window_side
+from pipeline.monitoring.drift_impact import Impact, Side, development_side, impact, window_side
 from pipeline.monitoring.drift_periods import (
     NOT_INPUTS,
     References,
@@ -121,6 +121,8 @@ class Drift:
     n: int
     """Decisions of that version from `since` on."""
     impact: Impact
+    newest: tuple[Timestamp, Impact] | None = None
+    """Where the newest finding is younger than the oldest: its first period, and the impact from then on alone."""
     problems: tuple[str, ...] = ()
     """Versions that could not be judged, in words."""
 
@@ -147,7 +149,8 @@ def assess_drift(profiles: Profiles, asked: Asked) -> Drift | None:
     """
     counts = profiles.counts(asked.first, asked.last, asked.granularity, (asked.segment,))
     baselines, problems = _baselines(profiles, counts)
-    if not baselines:
+    counts = counts[counts["model_version"].isin(list(baselines))]
+    if counts.empty:
         return None
     references: References = {v: b.reference for v, b in baselines.items()}
     past = None
@@ -160,13 +163,16 @@ def assess_drift(profiles: Profiles, asked: Asked) -> Drift | None:
         table = table[table["feature"].isin([*asked.features, *NOT_INPUTS])]
     runs = current_runs(table[~table["feature"].isin(NOT_INPUTS)])
     since = _since(runs, counts)
-    version = _main_version(counts[counts["model_version"].isin(list(baselines)) & (counts["period"] >= since)])
-    window = counts[(counts["model_version"] == version) & (counts["period"] >= since)]
+    version = _main_version(counts[counts["period"] >= since])
+    mine = counts[counts["model_version"] == version]
     findings = _findings(profiles, asked, table, runs, references)
-    n = int(decisions_of(window, ["model_version"])["n"].sum())
-    changed = _impact(baselines[version], window, past, version, (asked.last - max(asked.first, since.date())).days + 1)
+    own = None if past is None else past[past["model_version"] == version]
+    before = development_side(baselines[version]) if own is None else window_side(baselines[version], own)
+    newest = max((f.since for f in findings), default=since)
+    changed = {start: _impact(before, baselines[version], mine, start, asked) for start in {since, newest}}
     return Drift(
-        asked, counts, baselines, references, table, runs, findings, version, since, n, changed, tuple(problems)
+        asked, counts, baselines, references, table, runs, findings, version, since, changed[since].n, changed[since],
+        None if newest == since else (newest, changed[newest]), tuple(problems),
     )  # fmt: skip
 
 
@@ -196,45 +202,51 @@ def _main_version(counts: DataFrame) -> int:
     return int(n["model_version"].iloc[int(np.argmax(n["n"].to_numpy()))])
 
 
-def _impact(baseline: Baseline, window: DataFrame, past: DataFrame | None, version: int, days: int) -> Impact:
-    own = None if past is None else past[past["model_version"] == version]
-    before = development_side(baseline) if own is None else window_side(baseline, own)
-    return impact(before, window_side(baseline, window), baseline.config.costs, days)
+def _impact(before: Side, baseline: Baseline, counts: DataFrame, since: Timestamp, asked: Asked) -> Impact:
+    days = (asked.last - max(asked.first, since.date())).days + 1
+    return impact(before, window_side(baseline, counts[counts["period"] >= since]), baseline.config.costs, days)
 
 
 def _findings(
     profiles: Profiles, asked: Asked, table: DataFrame, runs: DataFrame, references: References
 ) -> tuple[Finding, ...]:
     moved = runs[runs["since"].notna()].sort_values(["since", "psi"], ascending=[True, False])
-    found = []
-    for row in moved.to_dict("records"):
-        judged = table[(table["feature"] == row["feature"]) & table["psi"].notna()].sort_values("period").iloc[-1]
-        source = None
-        if asked.segment == contract.ALL_SEGMENTS:
-            split = segments_of(profiles, asked, str(row["feature"]), row["since"], int(judged["model_version"]), references)
-            source = main_source(split, str(row["feature"]))
-        found.append(
-            Finding(
-                str(row["feature"]), row["since"], float(row["psi"]), str(row["verdict"]), str(judged["moved_bin"]),
-                str(judged["note"]), source,
-            )
-        )  # fmt: skip
-    return tuple(found)
+    sources = _sources(profiles, asked, moved, table, references) if asked.segment == contract.ALL_SEGMENTS else {}
+    judged = table[table["feature"].isin(moved["feature"]) & table["psi"].notna()].sort_values("period")
+    newest = {str(row["feature"]): row for row in judged.to_dict("records")}
+    return tuple(
+        Finding(
+            str(run["feature"]), run["since"], float(run["psi"]), str(run["verdict"]),
+            str(newest[run["feature"]]["moved_bin"]), str(newest[run["feature"]]["note"]), sources.get(str(run["feature"])),
+        )
+        for run in moved.to_dict("records")
+    )  # fmt: skip
+
+
+def _sources(
+    profiles: Profiles, asked: Asked, moved: DataFrame, table: DataFrame, references: References
+) -> dict[str, Source | None]:
+    """The group that carries each shift; features that moved at one time are looked at together."""
+    found: dict[str, Source | None] = {}
+    for since, runs in moved.groupby("since"):
+        later = table[table["period"] >= since]
+        version = int(later.sort_values("period")["model_version"].iloc[-1])
+        features = [str(name) for name in runs["feature"]]
+        split = segments_of(profiles, asked, features, Timestamp(str(since)), version, references)
+        found |= {name: main_source(split, name) for name in features}
+    return found
 
 
 def segments_of(
-    profiles: Profiles, asked: Asked, feature: str, since: Timestamp, version: int, references: References
+    profiles: Profiles, asked: Asked, features: Sequence[str], since: Timestamp, version: int, references: References
 ) -> DataFrame:
-    """Return `drift_source.by_segment` of one feature from a period on, as far as that version decided."""
-    counts = profiles.counts(max(asked.first, since.date()), asked.last, asked.granularity, None, (feature,))
+    """Return `drift_source.by_segment` of features from a period on, as far as that version decided."""
+    counts = profiles.counts(max(asked.first, since.date()), asked.last, asked.granularity, None, features)
     before = None
     if asked.against is not None:
-        past = profiles.counts(*asked.against, asked.granularity, None, (feature,))
+        past = profiles.counts(*asked.against, asked.granularity, None, features)
         before = past[past["model_version"] == version]
-    return by_segment(
-        references[version], counts[counts["model_version"] == version], feature,
-        before if before is not None and len(before) else None,
-    )  # fmt: skip
+    return by_segment(references[version], counts[counts["model_version"] == version], features, before)
 
 
 def drift_signals(settings: Settings, engine: Engine, project: str, as_of: date) -> DataFrame:

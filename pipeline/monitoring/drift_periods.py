@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame, Timestamp
+from pandas import DataFrame
 
 from pipeline import contract
 from pipeline.evaluation.drift import MOVED, NO_DATA, SHIFTED, TOO_FEW, drift_table
@@ -134,16 +134,38 @@ def current_runs(table: DataFrame) -> DataFrame:
     passed over and neither break it nor begin it. ``since`` is NaT and ``periods`` 0 where the newest judged period is stable
     or none could be judged; psi and verdict are the newest judged ones, ``worst`` is the largest PSI of all periods.
     """
-    rows = []
-    for feature, periods in table.sort_values("period").groupby("feature", sort=False):
-        judged = periods[~periods["verdict"].isin(UNJUDGED)]
-        has_moved = judged["verdict"].isin([MOVED, SHIFTED]).to_numpy()
-        length = int(np.argmin(np.append(has_moved[::-1], False)))
-        since = Timestamp(judged["period"].iloc[-length]) if length else pd.NaT
-        newest = (float(judged["psi"].iloc[-1]), str(judged["verdict"].iloc[-1])) if len(judged) else (np.nan, TOO_FEW)
-        rows.append((str(feature), since, length, *newest, float(periods["psi"].max())))
-    found = DataFrame(rows, columns=["feature", "since", "periods", "psi", "verdict", "worst"])
-    return found.astype({"since": "datetime64[us]"})
+    if table.empty:
+        return _runs([], [], np.zeros(0, dtype=np.int64), [], [], [])
+    features, names = pd.factorize(table["feature"])
+    periods, when = pd.factorize(table["period"], sort=True)
+    psi, state = np.full((len(names), len(when)), np.nan), np.zeros((len(names), len(when)), dtype=np.int64)
+    psi[features, periods] = table["psi"].to_numpy()
+    state[features, periods] = np.where(
+        table["verdict"].isin(UNJUDGED), 0, np.where(table["verdict"].isin([MOVED, SHIFTED]), 2, 1)
+    )
+    verdicts = np.full(psi.shape, TOO_FEW, dtype=object)
+    verdicts[features, periods] = table["verdict"].to_numpy(dtype=object)
+    lengths, sinces, newest, said = [], [], [], []
+    for row in range(len(names)):
+        judged = np.flatnonzero(state[row])
+        length = int(np.argmin(np.append(state[row, judged][::-1] == 2, False)))
+        lengths.append(length)
+        sinces.append(when[judged[-length]] if length else pd.NaT)
+        newest.append(psi[row, judged[-1]] if judged.size else np.nan)
+        said.append(verdicts[row, judged[-1]] if judged.size else TOO_FEW)
+    return _runs(list(names), sinces, np.asarray(lengths), newest, said, np.fmax.reduce(psi, axis=1, initial=-np.inf))
+
+
+def _runs(names: list[str], since: list[Any], periods: Any, psi: Any, verdict: list[str], worst: Any) -> DataFrame:
+    found = DataFrame(
+        {"feature": pd.Series(names, dtype=object), "since": pd.Series(since, dtype="datetime64[us]"), "periods": periods}
+    )
+    most = np.asarray(worst, dtype=np.float64)
+    return found.assign(
+        psi=np.asarray(psi, dtype=np.float64),
+        verdict=pd.Series(verdict, dtype=object),
+        worst=np.where(np.isneginf(most), np.nan, most),
+    )
 
 
 def quantile_counts(counts: DataFrame, reference: DataFrame) -> DataFrame:

@@ -1,5 +1,6 @@
 """Where a shift comes from: the group of applicants that carries it, and what became of the feature's values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,35 +36,36 @@ def split_segment(name: str) -> tuple[str, str]:
     return column, value
 
 
-def by_segment(reference: DataFrame, counts: DataFrame, feature: str, before: DataFrame | None = None) -> DataFrame:
-    """Return `psi_by_segment` of one feature for each column of segments: column, value, n, weight, psi, share, mix, within.
+def by_segment(reference: DataFrame, counts: DataFrame, features: Sequence[str], before: DataFrame | None = None) -> DataFrame:
+    """Return `psi_by_segment` of features, once for each column of segments: `COLUMNS`.
 
     reference: of the deciding version; counts, before: of that version, all segments, the window and (where the reference is a
     past window) the reference's own. Groups of one column part the decisions, and their psi add up to the feature's.
     """
-    mine = reference[reference["feature"] == feature]
-    tables = [_segments(counts, feature), None if before is None else _segments(before, feature)]
-    now = tables[0]
-    if now is None or now.empty or mine.empty:
-        return DataFrame(columns=_COLUMNS)
+    mine = reference[reference["feature"].isin(list(features))]
+    now, was = _segments(counts, features), None if before is None else _segments(before, features)
     parts = []
-    for column, table in now.groupby("column", sort=True):
-        was = None if tables[1] is None else tables[1][tables[1]["column"] == column]
-        parts.append(psi_by_segment(mine, table, ["column", "value"], was if was is not None and len(was) else None))
-    return (
-        concat(parts, ignore_index=True)[_COLUMNS]
-        .sort_values(["column", "psi"], ascending=[True, False])
-        .reset_index(drop=True)
+    for column in sorted(now["column"].unique()):
+        earlier = None if was is None else was[was["column"] == column]
+        has_any = earlier is not None and len(earlier) > 0
+        parts.append(psi_by_segment(mine, now[now["column"] == column], ["column", "value"], earlier if has_any else None))
+    if not parts or mine.empty:
+        return DataFrame(columns=list(COLUMNS))
+    found = concat(parts, ignore_index=True)[list(COLUMNS)]
+    return found.sort_values(["feature", "column", "psi"], ascending=[True, True, False]).reset_index(drop=True)
+
+
+COLUMNS: Final = ("feature", "column", "value", "n", "weight", "psi", "share", "mix", "within")
+
+
+def _segments(counts: DataFrame, features: Sequence[str]) -> DataFrame:
+    mine = counts[counts["feature"].isin(list(features)) & (counts["segment"] != contract.ALL_SEGMENTS)]
+    names = mine["segment"].unique()
+    split = {name: split_segment(str(name)) for name in names}
+    return mine.assign(
+        column=mine["segment"].map({name: pair[0] for name, pair in split.items()}),
+        value=mine["segment"].map({name: pair[1] for name, pair in split.items()}),
     )
-
-
-_COLUMNS: Final = ["column", "value", "n", "weight", "psi", "share", "mix", "within"]
-
-
-def _segments(counts: DataFrame, feature: str) -> DataFrame:
-    mine = counts[(counts["feature"] == feature) & (counts["segment"] != contract.ALL_SEGMENTS)]
-    split = mine["segment"].astype(str).str.partition("=")
-    return mine.assign(column=split[0], value=split[2]) if len(mine) else mine.assign(column="", value="")
 
 
 def main_source(table: DataFrame, feature: str) -> Source | None:
@@ -71,7 +73,8 @@ def main_source(table: DataFrame, feature: str) -> Source | None:
 
     Groups by the feature itself say nothing: each is one of its values.
     """
-    others = table[(table["column"] != feature) & (table["psi"] > 0)]
+    mine = table[table["feature"] == feature]
+    others = mine[(mine["column"] != feature) & (mine["psi"] > 0)]
     named = others[(others["share"] >= MAIN_SHARE) & (others["share"] >= LIFT * others["weight"])]
     if named.empty:
         return None
