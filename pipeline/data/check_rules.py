@@ -103,7 +103,7 @@ def duplicates(case: Case) -> list[Failure]:
     if id_column and id_column in case.typed:
         ids = case.typed[id_column]
         again = ids.duplicated() & ids.notna()
-        example = f", e.g. {ids[again].iloc[0]!r}" if again.any() else ""
+        example = f", e.g. {_shown(ids[again].iloc[0])}" if again.any() else ""
         found += _if_any(id_column, DUPLICATE_ID, again, f"ids that occurred before{example}; each row needs its own")
     rest = case.typed.drop(columns=[id_column], errors="ignore")
     if rest.shape[1] > 1:
@@ -218,7 +218,7 @@ def _described(case: Case, column: str, rule: str, rows: list[int]) -> Failure:
     feature = next((f for f in case.config.features if f.name == column), None)
     if rule == MISSING_RATE:
         return _missing_rate(case, column, feature, rows)
-    example = repr(case.raw[column].iloc[rows[0]])
+    example = _shown(case.raw[column].iloc[rows[0]])
     return _failure(column, rule, rows, f"{len(rows)} values such as {example} {_expected(rule, feature)}")
 
 
@@ -253,7 +253,12 @@ def _if_any(column: str, rule: str, mask: "pd.Series[bool]", detail: str) -> lis
 
 
 def _example(series: pd.Series, mask: "pd.Series[bool]") -> str:
-    return f", e.g. {series[mask].iloc[0]!r}" if mask.any() else ""
+    return f", e.g. {_shown(series[mask].iloc[0])}" if mask.any() else ""
+
+
+def _shown(value: object) -> str:
+    """The value as it stands in the file, without the name of NumPy's type."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _nearest(wrong: str, right: Iterable[str]) -> str | None:
