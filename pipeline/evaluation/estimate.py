@@ -41,11 +41,12 @@ def estimate_performance(
 ) -> DataFrame:
     """Return each of `METRICS` as the PDs expect it, with a 95 % interval: metric, value, lo, hi.
 
-    pd: shape (n,), calibrated; declined when pd >= cutoff, one for all or one per case; costs adds ``cost_per_1000`` (money per 1,000 cases, `amount` needed
-    for `LoanCosts`). ``value`` puts expected counts in place of counts; AUC is that of PD-weighted pairs, a tie counting half.
-    ``lo`` and ``hi`` are percentiles over `draws` seeded draws of all outcomes from the PDs. They cover the chance of outcomes
-    alone: see `CAVEAT`. logit_sd: standard error of the PDs' level in log-odds, where it is known from calibration; each draw
-    then shifts all PDs together. NaN where a metric is not defined. Raises ValueError for bad PDs, and for `CashCosts`.
+    pd: shape (n,), calibrated; declined when pd >= cutoff, one for all or one per case; costs adds ``cost_per_1000`` (money per
+    1,000 cases, `amount` needed for `LoanCosts`). ``value`` puts expected counts in place of counts; AUC is that of PD-weighted
+    pairs, a tie counting half. ``lo`` and ``hi`` are percentiles over `draws` seeded draws of all outcomes from the PDs. They
+    cover the chance of outcomes alone: see `CAVEAT`. logit_sd: standard error of the PDs' level in log-odds, where it is known
+    from calibration; each draw then shifts all PDs together. NaN where a metric is not defined. Raises ValueError for bad PDs,
+    and for `CashCosts`.
     """
     scores = checked_pd(pd)
     sums = _Sums(scores, scores >= checked_cutoffs(cutoff, scores.size), costs, amount)

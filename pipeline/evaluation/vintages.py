@@ -78,10 +78,10 @@ def performance_by_vintage(
 ) -> DataFrame:
     """Return realised performance by vintage: vintage, n, n_known, known_share, status, metric, value, lo, hi, note.
 
-    Arguments as `maturity_table`, and pd: shape (n,), as it was when decided; declined when pd >= cutoff, one for all or one per loan (several
-    policies in one book). Metrics are those of
-    the contract with bootstrap intervals, ``default_rate`` with Wilson's, ``mean_pd``, and ``actual_to_expected``, the default
-    rate over the mean PD with Wilson's bounds over it: all over the loans whose outcome is known. ``status`` is ``matured``,
+    Arguments as `maturity_table`, and pd: shape (n,), as it was when decided; declined when pd >= cutoff, one for all or one
+    per loan (several policies in one book). Metrics are those of the contract with bootstrap intervals, ``default_rate`` with
+    Wilson's, ``mean_pd``, and ``actual_to_expected``, the default rate over the mean PD with Wilson's bounds over it: all over
+    the loans whose outcome is known. ``status`` is ``matured``,
     ``waiting`` (one row, metric ``""``: nothing is said yet) or ``too few`` below `min_n` known outcomes (likewise).
     """
     scores = checked_pd(pd)
@@ -93,7 +93,7 @@ def performance_by_vintage(
         row = {str(name): value for name, value in maturity.loc[vintage].items()}
         known = part[part["is_known"]]
         status = WAITING if not row["is_matured"] else TOO_FEW if len(known) < min_n else MATURED
-        table = _nothing() if status != MATURED else _performance(known, n_boot, seed)
+        table = _nothing() if status != MATURED else performance_of(known["y"], known["pd"], known["is_declined"], n_boot, seed)
         tables.append(table.assign(**row, vintage=vintage, status=status))
     return pandas.concat(tables, ignore_index=True)[_COLUMNS] if tables else DataFrame(columns=_COLUMNS)
 
@@ -105,11 +105,17 @@ def _nothing() -> DataFrame:
     return DataFrame({"metric": [""], "value": [np.nan], "lo": [np.nan], "hi": [np.nan]})
 
 
-def _performance(known: DataFrame, n_boot: int, seed: int) -> DataFrame:
-    y, pd = checked_outcomes(known["y"].to_numpy()), known["pd"].to_numpy(dtype=np.float64)
-    table = decided_metrics(y, pd, known["is_declined"].to_numpy(), n_boot, seed)
-    (lo,), (hi,) = wilson_interval([y.sum()], [y.size])
-    rate, expected = float(y.mean()), float(pd.mean())
+def performance_of(
+    y: npt.ArrayLike, pd: npt.ArrayLike, is_declined: npt.ArrayLike, n_boot: int = N_BOOT, seed: int = 0
+) -> DataFrame:
+    """Return realised performance of loans with known outcomes: metric, value, lo, hi; as `performance_by_vintage` of each.
+
+    y: shape (n,), 0 or 1; pd: shape (n,), as it was when decided; is_declined: shape (n,).
+    """
+    table = decided_metrics(y, pd, is_declined, n_boot, seed)
+    outcomes, scores = checked_outcomes(y), checked_pd(pd)
+    (lo,), (hi,) = wilson_interval([outcomes.sum()], [outcomes.size])
+    rate, expected = (float(values.mean()) if values.size else float("nan") for values in (outcomes, scores))
     to_expected = 1 / expected if expected > 0 else float("nan")
     extra = [
         ("default_rate", rate, lo, hi),
