@@ -150,6 +150,50 @@ def retrain(
 
 
 @app.command()
+def report(
+    project: ProjectName,
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, UTC.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Outcomes as known by this day; default the newest."),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=100, help="Most decisions to show, drawn at random.")] = 5000,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same decisions.")] = 0,
+    version: Annotated[int | None, typer.Option(help="Model version; default the one that decided most.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an Evidently report on a window of decisions; its verdict stands beside ours, with a sentence where they differ."""
+    from pipeline import commands_report
+
+    day = None if as_of is None else as_of.date()
+    with commands.plain_errors():
+        raise SystemExit(commands_report.report(project, first.date(), last.date(), day, sample, seed, version, as_json))
+
+
+@app.command()
+def monitor(
+    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Without any all that are live.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The product's day; default its newest record's.")
+    ] = None,
+    fail_on_alert: Annotated[bool, typer.Option(help="Exit 1 when an alert is open.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for drift, degradation and faults, judge by the project's rules, open alerts and send them.
+
+    Rules stand in the project's file as [[monitoring.rules]]; the built-in simulated.toml explains each key. Alerts go to the
+    addresses in RISKDECK_ALERT_URLS, as Apprise writes them (slack://..., mailtos://..., pagerduty://..., json://...), with
+    spaces between; RISKDECK_DASHBOARD_URL puts a link into the message. What could not be sent is tried again by later runs.
+    """
+    from pipeline import commands_monitor
+
+    day = None if as_of is None else as_of.date()
+    with commands.plain_errors():
+        raise SystemExit(commands_monitor.monitor(projects or [], day, fail_on_alert=fail_on_alert, as_json=as_json))
+
+
+@app.command()
 def ledger(project: ProjectName, as_json: AsJson = False) -> None:
     """Print the ledger and verify its chain; exit 1 when it is broken or MLflow's alias disagrees."""
     with commands.plain_errors():

@@ -77,6 +77,36 @@ def load_http_settings() -> HttpSettings:
     )
 
 
+@dataclass(frozen=True)
+class AlertSettings:
+    """Where alerts are sent, as addresses that Apprise reads (Slack, e-mail, PagerDuty, webhooks), and how long it may take."""
+
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets: an address holds tokens and passwords."""
+    page: str = ""
+    """Where the dashboard is found, for the link in a message; empty for none."""
+    seconds: float = 20.0
+    """Longest that sending may hold up one run; what is not sent by then is tried again by the next."""
+
+
+def load_alert_settings() -> AlertSettings:
+    """Read RISKDECK_ALERT_URLS (a secret: never logged), RISKDECK_DASHBOARD_URL and RISKDECK_ALERT_SECONDS.
+
+    Addresses stand one after the other, with spaces, line ends or commas between. SettingsError names the variable and the
+    number of the address that is none, never the address.
+    """
+    text = os.environ.get("RISKDECK_ALERT_URLS", "")
+    # A comma may also stand inside an address, between two recipients.
+    addresses = tuple(part for part in re.split(r"\s+|,(?=\s*[A-Za-z][\w+.-]*://)", text) if part)
+    for number, address in enumerate(addresses, start=1):
+        if not re.match(r"[A-Za-z][\w+.-]*://.", address):
+            raise SettingsError(f"RISKDECK_ALERT_URLS: entry {number} is no address such as slack://... or mailtos://...")
+    page = os.environ.get("RISKDECK_DASHBOARD_URL", "").strip().rstrip("/")
+    if page and not re.match(r"https?://[^\s/]", page):
+        raise SettingsError(f"RISKDECK_DASHBOARD_URL = {page!r}: must begin with http:// or https://")
+    return AlertSettings(addresses, page, _positive("RISKDECK_ALERT_SECONDS", AlertSettings().seconds))
+
+
 def _token_hashes(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, pair in enumerate((p.strip() for p in text.split(",") if p.strip()), start=1):
