@@ -4,17 +4,24 @@ Each is kept under where it was read from and the project; shared tables are nev
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 from pandas import DataFrame
 
 from dashboard import loading
+from dashboard.report_jobs import ReportJobs
+from dashboard.sandbox import sandboxed
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
+    from dashboard.report_jobs import Job
     from pipeline.monitoring.baseline import Baseline
+    from pipeline.monitoring.drift import Asked, Drift
+    from pipeline.monitoring.evidently_store import Report
 
 Granularity = Literal["day", "week", "month"]
 
@@ -32,16 +39,17 @@ def _as_of(url: str, project: str) -> date | None:  # noqa: ARG001  # the addres
 
 
 def baseline(project: str, version: int) -> "Baseline":
-    """What a version was developed on and promised; it does not change. Raises what `baseline.load_baseline` raises."""
-    settings = load_settings()
-    return _baseline(str(settings.home), settings.tracking_uri, settings.database_url, project, version)
+    """What a version was developed on and promised, read again when the ledger moves. Raises what `load_baseline` raises."""
+    from pipeline.registry.ledger import newest_seq
+
+    return _baseline(_where(), project, version, newest_seq(loading.store_engine(), project))
 
 
 @st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=32, show_spinner=False)
-def _baseline(home: str, uri: str, url: str, project: str, version: int) -> "Baseline":  # noqa: ARG001  # cache key
+def _baseline(where: str, project: str, version: int, seq: int) -> "Baseline":  # noqa: ARG001  # what it depends on
     from pipeline.monitoring.baseline import load_baseline
 
-    return load_baseline(load_settings(), loading.store_engine(), project, version)
+    return load_baseline(load_settings(), loading.store_engine(), project, version, artifacts=loading.run_store())
 
 
 def profile_span(project: str) -> tuple[date, date] | None:
@@ -56,15 +64,42 @@ def _span(url: str, project: str) -> tuple[date, date] | None:  # noqa: ARG001  
     return span(loading.store_engine(), project)
 
 
-def counts(
-    project: str, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",)
-) -> DataFrame:
-    """Counts of every version and feature from first to last as `profiles.read_counts` gives them; segments None: all.
+def profile_versions(project: str) -> tuple[int, ...]:
+    """Versions whose decisions are counted, ascending. Raises StoreError."""
+    from pipeline.monitoring.profiles import versions
 
-    Shared and never changed. Raises StoreError.
-    """
-    chosen = None if segments is None else tuple(segments)
-    return _counts(load_settings().database_url, project, first, last, granularity, chosen)
+    return versions(loading.store_engine(), project)
+
+
+def not_counted(project: str) -> int:
+    """How many decisions are not counted yet, at most `TTL_SECONDS` ago. Raises StoreError."""
+    return _not_counted(load_settings().database_url, project)
+
+
+@st.cache_data(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
+def _not_counted(url: str, project: str) -> int:  # noqa: ARG001  # the address is part of the cache key
+    from pipeline.monitoring.profiles import is_behind
+
+    return is_behind(loading.store_engine(), project)
+
+
+@dataclass(frozen=True)
+class CachedProfiles:
+    """Counts and baselines of one project, kept; `pipeline.monitoring.drift.Profiles`."""
+
+    project: str
+
+    def counts(
+        self, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",),
+        features: Sequence[str] | None = None,
+    ) -> DataFrame:  # fmt: skip
+        """Counts of every version as `profiles.read_counts` gives them; shared and never changed. Raises StoreError."""
+        chosen, named = (None if names is None else tuple(names) for names in (segments, features))
+        return _counts(load_settings().database_url, self.project, first, last, granularity, chosen, named)
+
+    def baseline(self, version: int) -> "Baseline":
+        """What a version is compared with."""
+        return baseline(self.project, version)
 
 
 @st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=64, show_spinner=False)
@@ -75,14 +110,72 @@ def _counts(
     last: date,
     granularity: Granularity,
     segments: tuple[str, ...] | None,
+    features: tuple[str, ...] | None,
 ) -> DataFrame:
     from pipeline.monitoring.profiles import read_counts
 
-    return read_counts(loading.store_engine(), project, first, last, granularity=granularity, segments=segments)
+    engine = loading.store_engine()
+    return read_counts(engine, project, first, last, granularity=granularity, segments=segments, features=features)
+
+
+def drift(project: str, asked: "Asked") -> "Drift | None":
+    """A window judged, shared and never changed; None where nothing was decided in it. Raises StoreError."""
+    return _drift(_where(), project, asked)
+
+
+@st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
+def _drift(where: str, project: str, asked: "Asked") -> "Drift | None":  # noqa: ARG001  # places and addresses: cache key
+    from pipeline.monitoring.drift import assess_drift
+
+    return assess_drift(CachedProfiles(project), asked)
+
+
+@st.cache_data(ttl=loading.FOREVER_SECONDS, max_entries=64, show_spinner=False)
+def _sample(url: str, project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:  # noqa: ARG001
+    from pipeline.monitoring.drift_sample import sample_decisions
+
+    return sample_decisions(loading.store_engine(), project, version, feature, first, last)
+
+
+def decision_sample(project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:
+    """A stated sample of decisions as `drift_sample.sample_decisions` draws it; n: decisions of the window, a sign of news."""
+    return _sample(load_settings().database_url, project, version, feature, first, last, n)
 
 
 def forget_counts() -> None:
     """Read the counts again: they have just been brought up to date."""
-    _counts.clear()
-    _span.clear()
-    _as_of.clear()
+    for read in (_counts, _span, _as_of, _not_counted, _drift):
+        read.clear()
+
+
+def evidently_reports(project: str) -> "list[Report]":
+    """The Evidently reports of a project that are kept, newest first."""
+    from pipeline.monitoring.evidently_store import read_reports
+
+    return read_reports(load_settings(), project)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def framed_report(page: str) -> str:
+    """An Evidently page, five megabytes, as the frame takes it; a finished report does not change."""
+    return sandboxed(Path(page).read_text(encoding="utf-8"))
+
+
+def report_job(project: str, first: date, last: date) -> "Job | None":
+    """What this process is at, or was last at, for the report on a window."""
+    return _report_jobs().of(_where(), project, first, last)
+
+
+def begin_report(project: str, first: date, last: date, as_of: date) -> "Job":
+    """Have the report on a window made by a process of its own."""
+    return _report_jobs().begin(_where(), project, first, last, as_of)
+
+
+def _where() -> str:
+    settings = load_settings()
+    return f"{settings.home} {settings.tracking_uri} {settings.database_url}"
+
+
+@st.cache_resource(show_spinner=False, on_release=ReportJobs.close)
+def _report_jobs() -> ReportJobs:
+    return ReportJobs()
