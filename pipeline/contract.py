@@ -180,7 +180,7 @@ MEASURES: Final = {
 ``constant`` is 1 where a column that used to vary has one value only; ``store_fault`` counts what is wrong with store or model;
 ``watcher_fault`` is 1 where a watcher could not finish;
 ``calibration_p`` is the chance of so many defaults or more when the PDs are right; ``money_shortfall`` is promised less
-realised, as a share of what was promised."""
+realised, as a share of what was promised: net cash of loans where that is known, else money lost to wrong decisions."""
 ALL_SEGMENTS: Final = ""
 """The ``segment`` under which every decision is counted; others are named by `segment_name`."""
 PROFILE_DECISION: Final = "(decision)"

@@ -1,6 +1,5 @@
 """Is the model still right? Realised on what has matured, estimated on what has not; boiled down to signals for the rules."""
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
@@ -8,12 +7,11 @@ from typing import Final
 from pandas import DataFrame, Timestamp
 from sqlalchemy import Engine
 
-from pipeline import contract
 from pipeline.evaluation.grades import RED, binomial_tails
 from pipeline.monitoring.performance_advice import auc_at_release
 from pipeline.monitoring.performance_book import Book, load_book
 from pipeline.monitoring.performance_metrics import ACTUAL_TO_EXPECTED, estimated, grades, measured, note_of, realised
-from pipeline.monitoring.performance_money import cost_promised
+from pipeline.monitoring.performance_money import shortfall
 from pipeline.monitoring.signals import signal_table
 from pipeline.settings import Settings
 
@@ -62,21 +60,12 @@ def _of_vintage(book: Book, part: DataFrame, found: DataFrame, before: Mapping[s
     more, _ = binomial_tails([int(part["y"].sum())], [len(part)], [float(part["pd"].mean())])
     yield "calibration_p", float(more[0]), ""
     yield "grades_red", float((grades(book, part)["light"] == RED).sum()), ""
-    yield (
-        "money_shortfall",
-        _shortfall(cost_promised(book, part), measured(found, contract.COST).value),
-        note_of(found, contract.COST),
-    )
+    yield "money_shortfall", *shortfall(book, part)
 
 
 def _mean_of(part: DataFrame, by_policy: Mapping[str, float]) -> float:
     """The mean over policies by how many of the loans each decided."""
     return float(part["policy_id"].map(dict(by_policy)).mean(skipna=False))
-
-
-def _shortfall(promised: float, lost: float) -> float:
-    """How much more was lost to wrong decisions than was promised, as a share of that."""
-    return (lost - promised) / abs(promised) if promised else math.nan
 
 
 def _why(value: float) -> str:

@@ -105,6 +105,26 @@ def cash_realised(rows: DataFrame) -> Measured:
     return NOT_MEASURED if np.isnan(cash).any() else _mean(cash)
 
 
+def cash_promised(book: Book, rows: DataFrame) -> float:
+    """Return the cash per 1,000 that loans approved on the run's test rows returned, for the policies of these rows."""
+    return _promised(book, rows, lambda promise: cash_realised(promise.rows(book.measured_on)).value)
+
+
+def shortfall(book: Book, rows: DataFrame) -> tuple[float, str]:
+    """Return how much of the promised money did not come, as a share of it, and why it is not known.
+
+    Of cash, where every approved loan's is known here and on test; else of money lost to wrong decisions, where more than was
+    promised is a shortfall.
+    """
+    promised, came = cash_promised(book, rows), cash_realised(rows).value
+    if math.isnan(promised - came):
+        lost, note = cost_realised(book, rows)
+        promised, came = -cost_promised(book, rows), -lost.value
+        if math.isnan(promised - came):
+            return math.nan, note or "what was promised is not known"
+    return ((promised - came) / abs(promised), "") if promised else (math.nan, "nothing was promised")
+
+
 def money_by_vintage(book: Book) -> DataFrame:
     """Return promised, expected and realised money of each matured vintage, per 1,000 measured cases: `MONEY_COLUMNS`.
 
@@ -120,11 +140,10 @@ def _vintage(book: Book, vintage: object, part: DataFrame) -> tuple[object, ...]
     (realised, note), (expected, _) = cost_realised(book, part), cost_expected(book, part)
     saving, cash = saving_realised(book, part)[0], cash_realised(part)
     saving_promised = math.nan if book.is_approved_only else _promised(book, part, lambda promise: promise.stated_saving)
-    cash_promised = _promised(book, part, lambda promise: cash_realised(promise.rows(book.measured_on)).value)
     return (
         vintage, len(part), cost_promised(book, part),
         expected.value, expected.lo, expected.hi, realised.value, realised.lo, realised.hi,
-        saving_promised, saving.value, saving.lo, saving.hi, cash_promised, cash.value, cash.lo, cash.hi, note,
+        saving_promised, saving.value, saving.lo, saving.hi, cash_promised(book, part), cash.value, cash.lo, cash.hi, note,
     )  # fmt: skip
 
 
