@@ -17,6 +17,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 release = typer.Typer(help="Propose, approve, reject, roll back; every step is a row in the ledger.", no_args_is_help=True)
 app.add_typer(release, name="release")
 
+DAY = ["%Y-%m-%d"]
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="A built-in name or the path of a TOML file.")]
 DataFile = Annotated[Path | None, typer.Option("--data", help="CSV, gzip CSV or Parquet; needed where the project ships none.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -152,11 +153,11 @@ def retrain(
 @app.command()
 def report(
     project: ProjectName,
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, UTC.")],
-    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    first: Annotated[datetime, typer.Option("--from", formats=DAY, metavar="DATE", help="First day, UTC.")],
+    last: Annotated[datetime, typer.Option("--to", formats=DAY, metavar="DATE", help="Last day, included.")],
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Outcomes as known by this day; default the newest."),
+        typer.Option("--as-of", formats=DAY, metavar="DATE", help="Outcomes as known by this day; default the newest."),
     ] = None,
     sample: Annotated[int, typer.Option(min=100, help="Most decisions to show, drawn at random.")] = 5000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same decisions.")] = 0,
@@ -191,6 +192,52 @@ def monitor(
     day = None if as_of is None else as_of.date()
     with commands.plain_errors():
         raise SystemExit(commands_monitor.monitor(projects or [], day, fail_on_alert=fail_on_alert, as_json=as_json))
+
+
+@app.command()
+def replay(
+    project: ProjectName,
+    first: Annotated[datetime, typer.Option("--from", formats=DAY, metavar="DATE", help="First day replayed, 2025-03-01.")],
+    last: Annotated[datetime, typer.Option("--to", formats=DAY, metavar="DATE", help="Last day replayed.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Dated file, CSV, gzip CSV or Parquet; not needed for simulated.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=DAY, metavar="DATE", help="Outcomes known by this day are told; default --to.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(metavar="N", help="Days of the file per second; default as fast as it goes.")
+    ] = None,
+    approved_only: Annotated[bool, typer.Option(help="Tell outcomes of approved loans only, as a lender sees them.")] = False,
+    reasons: Annotated[bool, typer.Option(help="Give reasons for every decline and review.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Send a dated file through the live model as traffic, outcomes told as they became known; goes on where it stopped."""
+    from pipeline import commands_replay
+    from pipeline.monitoring.replay import Order
+
+    with commands.plain_errors():
+        until = (as_of or last).date()
+        order = Order(first.date(), last.date(), until, approved_only, reasons, speed)
+        raise SystemExit(commands_replay.replay(project, data, order, as_json))
+
+
+@app.command()
+def outcomes(
+    project: ProjectName,
+    data: Annotated[
+        Path, typer.Option("--data", help="The project's own columns, or subject_id, known_at, defaulted[, cash].")
+    ],
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=DAY, metavar="DATE", help="Leave what became known later for another time.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record what became of applicants, late and corrected ones too; sent again it adds nothing. Exit 1 when rows were refused."""
+    from pipeline import commands_replay
+
+    with commands.plain_errors():
+        raise SystemExit(commands_replay.outcomes(project, data, as_of and as_of.date(), as_json))
 
 
 @app.command()

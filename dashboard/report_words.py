@@ -1,0 +1,76 @@
+"""What an Evidently report says beside what we say, in words."""
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dashboard.labels import label_of, moment, number, percent, plain
+
+if TYPE_CHECKING:
+    from pipeline.monitoring.evidently_store import ColumnVerdict, Report
+
+
+def headline(report: "Report") -> str:
+    """The verdict in one sentence."""
+    n, differ = len(report.columns), report.n_differ
+    if not differ:
+        return f"Evidently and we agree on all {n} columns."
+    return f"Evidently and we agree on {n - differ} of {n} columns and differ on {differ}."
+
+
+def basis(report: "Report") -> str:
+    """What it stands on."""
+    if report.n_sampled < report.n_window:
+        rows = f"a random {report.n_sampled:,} of {report.n_window:,} decisions (seed {report.seed})"
+    else:
+        rows = f"all {report.n_window:,} decisions"
+    return (
+        f"Version {report.model_version}, {report.first} to {report.last}: {rows} beside {report.n_reference:,} development "
+        f"rows, outcomes as known on {report.as_of}. Evidently {report.evidently}, made {moment(report.made_at)} in "
+        f"{report.seconds:.0f} s."
+    )
+
+
+def difference(column: "ColumnVerdict") -> str:
+    """One column on which a sentence is due."""
+    return f"**{plain(column.label)}** – we say {_ours(column)}, Evidently {_theirs(column)}. {plain(column.why)}"
+
+
+def judged(report: "Report") -> str:
+    """What the outcomes say at our cut-off, or nothing where too few are known."""
+    found = report.judged
+    if found is None:
+        return ""
+    values = ", ".join(f"{label_of(name).text} {number(value)}" for name, value in found.theirs.items())
+    apart = [name for name, value in found.theirs.items() if not _same(value, found.ours[name])]
+    ours = ", ".join(f"{label_of(name).text} {number(found.ours[name])}" for name in apart)
+    said = f"ours are {ours}" if apart else "ours are the same"
+    return (
+        f"On {found.n:,} known outcomes ({found.n_defaults:,} defaults), declined from a PD of {percent(report.cutoff)} on, "
+        f"Evidently finds {values}; on the same rows {said}."
+    )
+
+
+def table(report: "Report") -> pd.DataFrame:
+    """Return a row per column with both verdicts."""
+    rows = [(c.label, c.ours, c.psi, c.theirs, c.method, c.value, c.threshold, c.their_psi) for c in report.columns]
+    names = ["Feature", "We say", "Our PSI", "Evidently says", "By", "Value", "Warns at", "Evidently's PSI"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def window(report: "Report") -> str:
+    """Name a report in a list."""
+    return f"{report.first} to {report.last}, version {report.model_version}, made {moment(report.made_at)}"
+
+
+def _ours(column: "ColumnVerdict") -> str:
+    return f"{column.ours} (PSI {number(column.psi)})" if math.isfinite(column.psi) else column.ours
+
+
+def _theirs(column: "ColumnVerdict") -> str:
+    return f"{column.theirs} ({plain(column.method)} {number(column.value)})" if math.isfinite(column.value) else column.theirs
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) < 1e-6 or (math.isnan(a) and math.isnan(b))
