@@ -225,15 +225,13 @@ def replay(
 @app.command()
 def outcomes(
     project: ProjectName,
-    data: Annotated[
-        Path, typer.Option("--data", help="The project's own columns, or subject_id, known_at, defaulted[, cash].")
-    ],
+    data: Annotated[Path, typer.Option("--data", help="Columns of the project, or subject_id, known_at, defaulted[, cash].")],
     as_of: Annotated[
         datetime | None, typer.Option(formats=DAY, metavar="DATE", help="Leave what became known later for another time.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record what became of applicants, late and corrected ones too; sent again it adds nothing. Exit 1 when rows were refused."""
+    """Record what became of applicants, late or corrected; sent again it adds nothing. Exit 1 when rows were refused."""
     from pipeline import commands_replay
 
     with commands.plain_errors():

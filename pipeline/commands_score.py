@@ -1,23 +1,17 @@
 """The verb ``score``: a file of applicants in, decisions and refused rows out."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pipeline.console import DONE, NO, progress_bar, say, show_json, show_line, stop
+from pipeline.console import DONE, INTERRUPTED, NO, ctrl_c_asks, progress_bar, say, show_json, show_line, stop
 from pipeline.project import open_project
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from pipeline.serving.batch import BatchResult
-
-INTERRUPTED: Final = 130
 
 
 def score(name: str, data: Path, out: Path | None, *, reasons: bool, record: bool, as_json: bool) -> int:
@@ -38,7 +32,7 @@ def score(name: str, data: Path, out: Path | None, *, reasons: bool, record: boo
         if earlier:
             say(met_before(earlier, file.n_rows))
         order = Order(file, out or data.parent, file.kind, reasons, record)
-        with progress_bar("Scoring") as move, _ctrl_c() as asked:
+        with progress_bar("Scoring") as move, ctrl_c_asks() as asked:
             try:
                 result = score_file(pair, engine, order, moved=_mover(move), stop=asked)
             except StoppedError as error:
@@ -55,27 +49,6 @@ def _mover(move: Callable[[str, int, int], None]) -> Callable[[int, int, int], N
         move(f"{speed:,.0f} rows/s, {refused:,} refused", done, total)
 
     return moved
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks for an end at the next chunk, so that no chunk is half recorded; the second ends at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set() and callable(before):
-            before(number, frame)
-        asked.set()
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _show(result: "BatchResult", record: bool, as_json: bool) -> None:

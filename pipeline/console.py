@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -17,6 +17,8 @@ from rich.table import Table
 DONE: Final = 0
 NO: Final = 1
 """The work was done and the answer is no: a check or a gate failed."""
+INTERRUPTED: Final = 130
+"""Ended by Ctrl-C."""
 WRONG: Final = 2
 """The command could not do its work: wrong words, a file that is not there, a server that does not answer."""
 
@@ -100,6 +102,27 @@ def progress_bar(what: str) -> Iterator[Any]:
             bar.update(task, completed=done, total=total, label=escape(label))
 
         yield move
+
+
+@contextmanager
+def ctrl_c_asks() -> Iterator[Callable[[], bool]]:
+    """Yield "was an end asked for?": the first Ctrl-C asks, so that no chunk is half recorded; the second ends at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set() and callable(before):
+            before(number, frame)
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stop(message: str, code: int = WRONG) -> NoReturn:
