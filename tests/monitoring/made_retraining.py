@@ -42,17 +42,18 @@ def end_state(engine: "Engine", home: Path, project: str) -> Mapping[str, Any]:
     """What must be the same however often a retraining was disturbed: complete bake-offs, ledger rows, versions, aliases."""
     from pipeline import contract
     from pipeline.registry import ledger, versions
-    from pipeline.registry.runs import read_runs
+    from pipeline.registry.reproduce import MEASURED_TIMES
+    from pipeline.registry.runs import read_run, read_runs
 
     runs = read_runs(project, settings_of(home))
     parents = runs[(runs["kind"] == contract.KIND_BAKEOFF) & runs["is_complete"]]
     rows = [(e.event, e.actor, e.subject.get("model_version"), e.subject.get("mode")) for e in ledger.history(engine, project)]
-    newest = max(row[2] for row in rows)
+    metrics = read_run(versions.read_version(project, max(row[2] for row in rows)).run_id, settings_of(home)).metrics
     return {
         "bake-offs": sorted(zip(parents["data_sha256"], parents["project_sha256"], strict=True)),
         "ledger": rows,
         "champion": versions.champion(project),
         "challenger": versions.challenger(project),
-        "model": versions.read_version(project, newest).model_sha256,
+        "newest": {name: value for name, value in metrics.items() if name not in MEASURED_TIMES},
         "intact": ledger.verify(engine, project),
     }

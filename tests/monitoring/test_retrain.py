@@ -32,6 +32,7 @@ class Retrained:
     project: "Project"
     result: "RetrainResult"
     before: Any
+    after: Any
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def retrained(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> 
         engine, project = open_store(settings_of(folder).database_url), recent_project(folder)
         before = end_state(engine, folder, PROJECT)
         result = retrain_small(engine, folder, project, actor="retrain (schedule)")
-        yield Retrained(folder, engine, project, result, before)
+        yield Retrained(folder, engine, project, result, before, end_state(engine, folder, PROJECT))
         engine.dispose()
 
 
@@ -70,7 +71,7 @@ def test_a_passing_model_ends_as_challenger_in_shadow_with_a_proposal_and_the_ch
     proposed = ledger.read_entry(engine, beside.proposal)
     assert proposed is not None and proposed.actor == "retrain (schedule)"
     assert "outcomes known by 2026-12-31, tested on 2025-08-01 to 2025-12-31" in proposed.reason
-    after = end_state(engine, retrained.home, PROJECT)
+    after = retrained.after
     assert [row[0] for row in after["ledger"][len(retrained.before["ledger"]) :]] == ["policy", "proposal", "routing"]
     assert (after["champion"], after["challenger"]) == (1, 3)
     assert "Version 1 stays live until a person approves." in result.said
@@ -127,9 +128,8 @@ def test_the_run_says_on_which_dates_it_was_split_and_can_be_reproduced(retraine
 
 
 def test_a_second_run_makes_nothing_twice(retrained: Retrained) -> None:
-    before = end_state(retrained.engine, retrained.home, PROJECT)
     again = retrain_small(retrained.engine, retrained.home, retrained.project, actor="retrain (alert)")
-    assert end_state(retrained.engine, retrained.home, PROJECT) == before
+    assert end_state(retrained.engine, retrained.home, PROJECT) == retrained.after
     assert not again.trained
     assert (again.status, again.proposal, again.run_id) == ("in shadow", retrained.result.proposal, retrained.result.run_id)
 
@@ -138,6 +138,32 @@ def test_a_retrained_model_that_waits_for_people_is_reason_enough_to_wait(retrai
     waiting = retrain_small(retrained.engine, retrained.home, impatient(tmp_path), if_needed=True, as_of=later())
     assert waiting.status == "not needed"
     assert f"waits for a decision on proposal {retrained.result.proposal}" in waiting.said
+
+
+class Killed(BaseException):
+    """What no code catches, as no code catches a kill."""
+
+
+LAST_STEPS = (
+    "pipeline.monitoring.retrain.gate_run",  # the bake-off is there
+    "pipeline.registry.releases.propose",  # the policy is written
+    "pipeline.registry.routing.route",  # the proposal is filed
+    "pipeline.registry.versions.set_challenger",  # the ledger says it runs in shadow, the alias does not
+)
+
+
+def test_killed_at_any_of_its_last_steps_it_is_finished_by_running_it_again(
+    retrained: Retrained, live_home: LiveHome, live_engine: "Engine", project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    for step in LAST_STEPS:
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(step, die)
+            retrain_small(live_engine, live_home.home, project, actor="retrain (schedule)")
+    assert retrain_small(live_engine, live_home.home, project, actor="retrain (schedule)").status == "in shadow"
+    assert end_state(live_engine, live_home.home, PROJECT) == retrained.after
 
 
 # --- what stops it ----------------------------------------------------------------------------------------------------
