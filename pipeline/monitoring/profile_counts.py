@@ -173,6 +173,15 @@ def segment_columns(config: ProjectConfig) -> dict[str, Groups]:
     }
 
 
+def uncounted_segments(config: ProjectConfig) -> tuple[str, ...]:
+    """Say which segment columns decisions hold and nobody counts by."""
+    counted = segment_columns(config)
+    held = [column for column in config.group_columns if column in config.feature_names and column not in counted]
+    return tuple(
+        f"segment {column!r} is a number without edges, so nothing is counted by it; give bins.{column}" for column in held
+    )
+
+
 def _all_segments(config: ProjectConfig, frame: DataFrame) -> Iterator[_Labels]:
     """Yield the segment of each row: once all together, then once per segment column."""
     yield _Labels(np.zeros(len(frame), dtype=np.int64), [contract.ALL_SEGMENTS])

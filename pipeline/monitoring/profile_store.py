@@ -1,12 +1,15 @@
 """The rows of profiles: adding counts to them, and the mark up to which decisions are counted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pandas import DataFrame
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-from pipeline.store.engine import transaction_lock
+from pipeline.store.engine import StoreError, transaction_lock
 from pipeline.store.tables import decisions, profile_marks
 
 _DAYS: Final = ("project", "day", "model_version", "segment", "feature", "bin")
@@ -60,11 +63,23 @@ def lock_profiles(connection: Connection) -> None:
     transaction_lock(connection, "profiles")
 
 
-def safe_seq(connection: Connection) -> int:
+def safe_seq(engine: Engine) -> int:
     """Return a number up to which every decision of any project is visible, for good.
 
     PostgreSQL gives numbers out before commit, and writers hold the lock from before theirs until they commit; whoever has
-    the lock sees all that were given out.
+    the lock sees all that were given out. SQLite has one writer at a time anyway.
     """
-    transaction_lock(connection, "decisions")
-    return connection.scalar(select(func.max(decisions.c.seq))) or 0
+    with engine.begin() as connection:
+        transaction_lock(connection, "decisions")
+        return connection.scalar(select(func.max(decisions.c.seq))) or 0
+
+
+@contextmanager
+def plain_store_errors(what: str) -> Iterator[None]:
+    """Turn errors of the database into StoreError; "from None", because a driver's own text can quote a whole row."""
+    try:
+        yield
+    except DBAPIError as error:
+        origin: Any = error.orig
+        code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None) or type(origin).__name__
+        raise StoreError(f"{what}: the store failed ({code}); what was finished before stays, run it again") from None

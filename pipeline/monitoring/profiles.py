@@ -3,18 +3,17 @@
 Panels read these and never the decisions, so their cost does not grow with traffic.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Final
 
 from pandas import DataFrame
 from sqlalchemy import Engine
 
-from pipeline.monitoring.baseline import BaselineError, VersionBins, load_bins
-from pipeline.monitoring.profile_counts import count_decisions
+from pipeline.monitoring.baseline import Artifacts, BaselineError, VersionBins, load_bins
+from pipeline.monitoring.profile_counts import count_decisions, uncounted_segments
 from pipeline.monitoring.profile_rows import decision_frame
-from pipeline.monitoring.profile_store import add_counts, lock_profiles, move_mark, read_mark, safe_seq
+from pipeline.monitoring.profile_store import add_counts, lock_profiles, move_mark, plain_store_errors, read_mark, safe_seq
 from pipeline.monitoring.profiles_read import is_behind, read_counts, span, versions
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.settings import Settings
@@ -44,67 +43,69 @@ class _Known:
     """The bins of the versions met so far."""
 
     settings: Settings
-    found: dict[tuple[int, str], VersionBins] = field(default_factory=dict)
+    artifacts: Artifacts | None
+    bins: dict[int, VersionBins] = field(default_factory=dict)
 
-    def of(self, version: int, run_id: str) -> VersionBins:
-        if (version, run_id) not in self.found:
-            self.found[version, run_id] = load_bins(self.settings, version, run_id)
-        return self.found[version, run_id]
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not counted, in words."""
+        return tuple(dict.fromkeys(note for bins in self.bins.values() for note in uncounted_segments(bins.config)))
+
+    def readable(self, rows: Sequence[Any]) -> tuple[Sequence[Any], str]:
+        """Return the rows before the first one whose version cannot be read, and what is wrong with that one."""
+        first = {row.model_version: at for at, row in reversed(list(enumerate(rows)))}
+        for version, at in sorted(first.items(), key=lambda found: found[1]):
+            try:
+                if version not in self.bins:
+                    self.bins[version] = load_bins(self.settings, version, rows[at].run_id, artifacts=self.artifacts)
+            except (BaselineError, TrackingUnavailable) as error:
+                return rows[:at], f"decisions from number {rows[at].seq} on wait to be counted: version {version}: {error}"
+        return rows, ""
+
+    def counted(self, rows: Sequence[Any]) -> dict[int, DataFrame]:
+        """Count rows version by version: champion and challenger may take turns."""
+        mine: dict[int, list[Any]] = {}
+        for row in rows:
+            mine.setdefault(row.model_version, []).append(row)
+        return {version: count_decisions(self.bins[version], _frame(self.bins[version], mine[version])) for version in mine}
 
 
 def update_profiles(
-    settings: Settings, engine: Engine, project: str, *, tell: Callable[[int], None] | None = None, chunk: int = CHUNK
-) -> ProfileUpdate:
+    settings: Settings, engine: Engine, project: str, *, tell: Callable[[int], None] | None = None, chunk: int = CHUNK,
+    artifacts: Artifacts | None = None,
+) -> ProfileUpdate:  # fmt: skip
     """Count every decision that is not counted yet; ``tell`` is called with how many were after each commit.
 
     Counts and mark move in one transaction per ``chunk``: a crash loses nothing, a repeat changes nothing, and processes that
     run at once count each decision once. Raises ProfileError at decisions whose version's artifacts cannot be read: what came
     before them is counted, they are not, and the next update begins with them.
     """
-    with writing(engine) as connection:
-        until = safe_seq(connection)
-    known, counted = _Known(settings), 0
-    while True:
-        with engine.connect() as connection:
-            mark = read_mark(connection, project)
-            rows = _read(connection, project, mark, until, chunk)
-        if mark >= until:
-            return ProfileUpdate(counted, mark)
-        tables, last, problem = _count(known, rows)
-        end = last if problem or len(rows) == chunk else until
-        if end > mark and _commit(engine, project, mark, end, tables):
-            counted += sum(n for _, n, _ in tables)
-            if tell is not None and tables:
-                tell(counted)
-        if problem:
-            raise ProfileError(problem)
+    known, counted = _Known(settings, artifacts), 0
+    with plain_store_errors("decisions cannot be counted"):
+        until = safe_seq(engine)
+        while True:
+            with engine.connect() as connection:
+                mark = read_mark(connection, project)
+                rows = _read(connection, project, mark, until, chunk)
+            if mark >= until:
+                return ProfileUpdate(counted, mark, known.notes)
+            ready, problem = known.readable(rows)
+            end = until if len(rows) < chunk and not problem else ready[-1].seq if ready else mark
+            if end > mark and _commit(engine, project, mark, end, known.counted(ready)):
+                counted += len(ready)
+                if tell is not None and ready:
+                    tell(counted)
+            if problem:
+                raise ProfileError(problem)
 
 
-_Counted = tuple[int, int, DataFrame]
-
-
-def _count(known: _Known, rows: Sequence[Any]) -> tuple[list[_Counted], int, str]:
-    """Count rows version by version, in order, up to one that cannot be counted: tables, the last number, and the problem."""
-    tables: list[_Counted] = []
-    last = 0
-    for (version, run_id), group in groupby(rows, key=lambda row: (row.model_version, row.run_id)):
-        mine = list(group)
-        try:
-            bins = known.of(version, run_id)
-        except (BaselineError, TrackingUnavailable) as error:
-            return tables, last, f"decisions from number {mine[0].seq} on wait to be counted: version {version}: {error}"
-        tables.append((version, len(mine), count_decisions(bins, _frame(bins, mine))))
-        last = mine[-1].seq
-    return tables, last, ""
-
-
-def _commit(engine: Engine, project: str, mark: int, end: int, tables: Sequence[_Counted]) -> bool:
-    """Add the counts and move the mark, unless another process has moved it meanwhile."""
+def _commit(engine: Engine, project: str, mark: int, end: int, tables: Mapping[int, DataFrame]) -> bool:
+    """Add the counts of each version and move the mark, unless another process has moved it meanwhile."""
     with writing(engine) as connection:
         lock_profiles(connection)
         if read_mark(connection, project) != mark:
             return False
-        for version, _, table in tables:
+        for version, table in tables.items():
             add_counts(connection, project, version, table)
         move_mark(connection, project, mark, end)
     return True
