@@ -7,6 +7,10 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from pipeline.evaluation.advice import RETRAIN
+from pipeline.monitoring.alerts import active_alerts
+from pipeline.monitoring.performance_advice import advice_on
+from pipeline.monitoring.performance_book import load_book
 from pipeline.monitoring.retrain_release import decision_on, was_routed
 from pipeline.project import ProjectConfig
 from pipeline.registry import ledger, routing
@@ -56,6 +60,29 @@ def judge_need(case: Case) -> Need:
     return Need(bool(reasons), reasons, quiet)
 
 
+def _advice(case: Case) -> Sign:
+    """What matured loans of the live version say; those of a version before it are no reason to replace it."""
+    book = load_book(case.settings, case.engine, case.config.name, case.as_of)
+    if book is None:
+        return Sign(False, f"no decision is on record by {case.as_of}, so nothing can be advised")
+    advised = advice_on(book)
+    if advised.version != case.live.model_version:
+        return Sign(False, f"no loan that version {case.live.model_version} decided has matured by {case.as_of}")
+    headline = advised.advice.headline.rstrip(".")
+    return Sign(advised.advice.action == RETRAIN, f"the advice from {advised.n:,} matured loans is: {headline}")
+
+
+def _alerts(case: Case) -> Sign:
+    """Alerts that nobody has resolved, of rules that ask for a new model."""
+    asking = {rule.name for rule in case.config.monitoring.rules_in_force if rule.retrain}
+    found = [alert.firing for alert in active_alerts(case.engine, case.config.name) if alert.firing.rule in asking]
+    if not found:
+        return Sign(
+            False, f"no alert is open under {' or '.join(sorted(asking))}" if asking else "no rule asks for a new model"
+        )
+    return Sign(True, "; ".join(f"alert {f.rule} is open: {f.evidence.rstrip('.')}" for f in found))
+
+
 def _age(case: Case) -> Sign:
     """Days since the release that is live, by the product's own calendar; a replayed day may lie before it."""
     limit, days = case.config.monitoring.retrain_after_days, max(0, (case.as_of - case.live.since.date()).days)
@@ -65,7 +92,7 @@ def _age(case: Case) -> Sign:
     return Sign(days >= limit, f"{age}; retrain_after_days is {limit:,}")
 
 
-_WITNESSES: Final[tuple[Callable[[Case], Sign], ...]] = (_age,)
+_WITNESSES: Final[tuple[Callable[[Case], Sign], ...]] = (_advice, _alerts, _age)
 
 
 def _waiting(case: Case) -> str:

@@ -7,20 +7,24 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.monitoring.retrain_need import Case, judge_need
 from tests.conftest import copied_home, settings_of
+from tests.monitoring.made_performance import replay, tell
 from tests.monitoring.made_retraining import end_state, recent_project, retrain_small
-from tests.serving.conftest import PROJECT, LiveHome, live_engine, live_home, live_once
+from tests.serving.conftest import PROJECT, LiveHome, desk, live_engine, live_home, live_once
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from pipeline.monitoring.retrain import RetrainResult
     from pipeline.project import Project
+    from pipeline.serving.desk import Desk
 
-__all__ = ["live_engine", "live_home", "live_once"]
+__all__ = ["desk", "live_engine", "live_home", "live_once"]
 
 
 @dataclass(frozen=True)
@@ -267,6 +271,7 @@ def test_without_a_reason_it_says_why_not_and_reads_no_data(
     absent = live_home.home / "absent.parquet"
     result = retrain_small(live_engine, live_home.home, project, data=absent, if_needed=True)
     assert (result.status, result.is_good) == ("not needed", True)
+    assert result.said.startswith("Not needed: no decision is on record by 2026-12-31, so nothing can be advised; no alert")
     assert "version 1 has been live for" in result.said and "sets no retrain_after_days" in result.said
     patient = impatient(live_home.home, 10_000)
     result = retrain_small(live_engine, live_home.home, patient, data=absent, if_needed=True)
@@ -288,6 +293,57 @@ def test_an_old_model_is_reason_enough_and_the_reason_is_kept(
     again = retrain_small(live_engine, live_home.home, old)
     assert (again.status, routing.current(live_engine, PROJECT)) == ("proposed", None)
     assert "was stopped, so it stays stopped" in again.said
+
+
+def test_an_open_alert_of_a_rule_that_asks_for_it_is_reason_enough_until_it_is_resolved(
+    live_home: LiveHome, live_engine: "Engine", project: "Project"
+) -> None:
+    from pipeline.monitoring.alerts import open_alerts, resolve
+    from pipeline.monitoring.rules import Firing, Judgement
+    from pipeline.registry.ledger import live_at
+
+    rules, day = project.config.monitoring.rules_in_force, date(2026, 12, 31)
+    said = "auc_drop was 0.091 in 2025-11, limit 0.05."
+    firings = [
+        Firing(
+            rule.name, rule.measure, rule.direction, rule.severity, rule.owner, "model", "", "2025-11-01", 0.1, 0.05, 900, said
+        )
+        for rule in rules
+        if rule.name in ("ranks-worse", "moved")
+    ]
+    alerts = open_alerts(live_engine, PROJECT, Judgement(tuple(firings)), rules, "month", day)
+    live = live_at(live_engine, PROJECT)
+    assert live is not None and len(alerts) == 2
+    case = Case(live_home.settings, live_engine, project.config, live, day)
+    need = judge_need(case)
+    assert need.is_needed and need.reasons == (f"alert ranks-worse is open: {said.rstrip('.')}",)
+    (asking,) = (alert for alert in alerts if alert.firing.rule == "ranks-worse")
+    resolve(live_engine, asking.id, actor="risk-lead", note="a partner's file was sent twice")
+    need = judge_need(case)
+    assert not need.is_needed
+    assert need.quiet[1] == "no alert is open under ranks-worse"
+
+
+@pytest.mark.parametrize("ranks_well", [True, False])
+def test_matured_loans_that_the_model_no_longer_ranks_are_reason_enough(
+    live_home: LiveHome, live_engine: "Engine", desk: "Desk", project: "Project", ranks_well: bool
+) -> None:
+    from pipeline.registry.ledger import live_at
+
+    book = live_home.book()
+    book = book[book["application_date"].between("2025-03-01", "2025-06-30")]
+    if not ranks_well:  # the same outcomes, but none with whom it came true
+        book = book.assign(default=np.random.default_rng(1).permutation(book["default"].to_numpy()))
+    replay(live_engine, desk.pair(), book)
+    tell(live_engine, PROJECT, book)
+    live = live_at(live_engine, PROJECT)
+    assert live is not None
+    need = judge_need(Case(live_home.settings, live_engine, project.config, live, date(2026, 12, 31)))
+    said = (need.quiet if ranks_well else need.reasons)[0]
+    assert need.is_needed is not ranks_well
+    assert said.startswith(f"the advice from {len(book):,} matured loans is: {'Do nothing' if ranks_well else 'Retrain'}"), said
+    early = judge_need(Case(live_home.settings, live_engine, project.config, live, date(2025, 7, 31)))
+    assert early.quiet[0] == "no loan that version 1 decided has matured by 2025-07-31"
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
