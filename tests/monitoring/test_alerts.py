@@ -1,4 +1,4 @@
-"""Alerts: one per matter until it is resolved and cooled down, however often monitoring runs; people's steps bear their names."""
+"""Alerts: one per matter until it is resolved and cooled down, however often monitoring runs; steps bear people's names."""
 
 import threading
 from datetime import date
