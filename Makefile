@@ -20,7 +20,7 @@ UV := index="$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: $(RUN_STAMP) openmp  ## Simulate a loan book, train, release, and open the dashboard on it
+demo: $(RUN_STAMP) openmp  ## Simulate a loan book, train, release, replay what came next, and open the dashboard
 	$(PYTHON) -m pipeline demo
 
 test: $(DEV_STAMP) openmp  ## Run the tests (about 10 minutes on 2 cores), with branch coverage

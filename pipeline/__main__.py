@@ -33,7 +33,7 @@ def demo(
     ] = 8501,
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end.")] = True,
 ) -> None:
-    """Simulate a book, train, gate, register, release, and open the dashboard. The second time it starts at once."""
+    """Simulate a book, train, release, replay ten months of it, and open the dashboard. The second time it starts at once."""
     from pipeline.demo import run_demo
 
     with commands.plain_errors():

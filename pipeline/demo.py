@@ -1,30 +1,45 @@
-"""The demo: simulate, train, gate, register, release, and open the dashboard; whatever is already there is kept."""
+"""The demo: simulate, train, gate, register, release, replay what came next, and open the dashboard.
+
+Whatever is already there is kept: the second time it starts at once.
+"""
 
 import http.client
 import socket
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
-from pipeline import commands
+from pipeline import commands, commands_replay
 from pipeline.console import DONE, NO, WRONG, progress_bar, say
 from pipeline.project import open_project
 from pipeline.settings import load_settings
 
 PROJECT = "simulated"
 PROPOSER, APPROVER = "demo product manager", "demo risk lead"
+REPLAYED = date(2025, 3, 1), date(2025, 12, 31)
+"""The book's test months and the three incidents after them."""
+AS_OF = date(2026, 8, 31)
+"""So that loans decided until August 2025 have matured and later ones wait."""
 ROOT = Path(__file__).resolve().parents[1]
 _WAIT_SECONDS = 90
 _PORTS_TRIED = 50
 
 
 def run_demo(port: int, *, with_dashboard: bool) -> int:
-    """Bring the simulated product live if it is not, then serve the dashboard until Ctrl-C. Returns the exit status."""
+    """Bring the simulated product live if it is not, replay its later months, then serve the dashboard until Ctrl-C.
+
+    Returns the exit status.
+    """
     status = DONE if is_live() else bring_live()
-    if status != DONE or not with_dashboard:
+    if status != DONE:
         return status
-    return serve_dashboard(free_port(port))
+    if not is_replayed():
+        replay_months()
+    if not is_watched():
+        watch()
+    return serve_dashboard(free_port(port)) if with_dashboard else DONE
 
 
 def is_live() -> bool:
@@ -55,6 +70,42 @@ def bring_live() -> int:
     commands.decide("approve", done["proposal"], APPROVER, "gate passed; the demo's second pair of eyes")
     say(f"Version {done['version']} of {PROJECT} is live with policy {done['policy']}")
     return DONE
+
+
+def is_replayed() -> bool:
+    """Tell from the store whether outcomes are in as far as the demo goes, which is the last that a replay records."""
+    from pipeline.monitoring.outcomes import last_known
+
+    with commands.open_engine() as engine:
+        known = last_known(engine, PROJECT)
+    return known is not None and known >= AS_OF
+
+
+def replay_months() -> None:
+    """Send the book's later months through the live model, outcomes as they became known; goes on where it was stopped."""
+    from pipeline.monitoring.replay import Order
+
+    say("Replaying ten months of applications with three incidents in them")
+    done, _ = commands_replay.run_replay(PROJECT, None, Order(*REPLAYED, AS_OF))
+    say(f"{done.total('decided'):,} decisions and {done.outcomes.new:,} outcomes recorded in {done.seconds:.0f} s")
+
+
+def is_watched() -> bool:
+    """Tell whether the watch has opened an alert before."""
+    from pipeline.monitoring.alerts import read_alerts
+
+    with commands.open_engine() as engine:
+        return len(read_alerts(engine, PROJECT)) > 0
+
+
+def watch() -> None:
+    """Let the watchers look at what was replayed once."""
+    from pipeline.monitoring.monitor import run_monitor
+
+    say("Watching over drift, performance and the service")
+    with commands.open_engine() as engine:
+        report = run_monitor(load_settings(), engine, PROJECT, as_of=AS_OF)
+    say(f"{len(report.opened)} alerts opened")
 
 
 def _train() -> str:

@@ -55,7 +55,7 @@ def test_proposer_and_approver_are_two_people() -> None:
 
 
 @pytest.mark.long
-def test_the_demo_goes_live_and_the_second_time_trains_nothing(home: Path) -> None:
+def test_the_demo_goes_live_and_replays_and_the_second_time_does_neither(home: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "demo", "--no-dashboard"]
     seconds, said = [], []
     for _ in range(2):
@@ -70,3 +70,8 @@ def test_the_demo_goes_live_and_the_second_time_trains_nothing(home: Path) -> No
     assert seconds[1] < seconds[0] / 2
     assert (read_runs(demo.PROJECT)["kind"] == "bakeoff").sum() == 1
     assert demo.is_live()
+    assert "33,897 decisions and 22,404 outcomes recorded" in said[0]
+    assert "Replaying" not in said[1]
+    assert "Watching" not in said[1]
+    assert demo.is_replayed()
+    assert demo.is_watched()

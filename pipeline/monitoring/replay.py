@@ -114,6 +114,7 @@ def replay(
     for first, last in order.months():
         months.append(run.month(first, last, until))
         until = last
+    run.profile()  # an earlier replay may have been killed between the last decision and its count
     return Replayed(tuple(months), time.perf_counter() - started, tuple(run.notes))
 
 
@@ -152,7 +153,7 @@ class _Replay:
         self._wait_for(last)
         outcomes = self._tell(until, last, label)
         if tally.decided:
-            self._profile()
+            self.profile()
         by_field = dict(Counter(faults["field"].tolist()).most_common())
         refused = int(faults["row"].nunique())
         return Month(first, len(mine), tally.decided, tally.before, refused, by_field, outcomes)
@@ -195,7 +196,7 @@ class _Replay:
         self._move(label, len(positions))
         return recorded
 
-    def _profile(self) -> None:
+    def profile(self) -> None:
         """Count what was decided, so that the panels are ready; a version that cannot be counted waits, decisions do not."""
         try:
             update_profiles(self._desk.settings, self._desk.engine, self._desk.project)
