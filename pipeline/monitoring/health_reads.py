@@ -1,13 +1,12 @@
 """What the log holds about the service itself, by period: how many, how fast, what was refused, what the shadow said.
 
-Counts are exact and come from an index. Latencies and shadows stand in the rows, so of a period with many decisions every k-th
-is read: the cost does not grow with traffic.
+Counts are exact and come from an index. Latencies and shadows stand in the rows, so of a period with many decisions a sample
+by their number is read: the cost hardly grows with traffic.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from math import ceil
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +23,9 @@ TIMED: Final = (contract.SOURCE_FORM, contract.SOURCE_HTTP)
 """Sources whose decisions carry a latency: for them an applicant waits."""
 SAMPLE: Final = 1_000
 """Rows read of a period and source at most, more or less: the 99th percentile then stands on ten."""
+_PRIME: Final = 65_521
+_MULTIPLE: Final = 40_503
+"""Its multiples lie evenly modulo the prime: near the golden section of it (Knuth, The Art of Computer Programming, 6.4)."""
 _FREQ: Final = {"day": "D", "week": "W-SUN", "month": "M"}
 
 
@@ -73,19 +75,18 @@ def latencies(engine: Engine, project: str, periods: Sequence[Window], counts: D
     with engine.connect() as connection:
         versions = versions_seen(connection, project)
         for row in timed.to_dict("records"):
-            step = ceil(row["n"] / SAMPLE)
-            chosen = _every(project, by_start[row["period"]], [row["source"]], versions, step)
+            share = min(1.0, SAMPLE / row["n"])
+            chosen = _sample(project, by_start[row["period"]], [row["source"]], versions, share)
             query = select(decisions.c.latency_ms).where(chosen, decisions.c.latency_ms.is_not(None))
-            found += [(row["period"], row["source"], ms, step) for ms in connection.execute(query).scalars()]
-    return DataFrame(found, columns=["period", "source", "latency_ms", "weight"]).astype(
-        {"latency_ms": float, "weight": "int64"}
-    )
+            found += [(row["period"], row["source"], ms, 1 / share) for ms in connection.execute(query).scalars()]
+    columns = ["period", "source", "latency_ms", "weight"]
+    return DataFrame(found, columns=columns).astype({"latency_ms": float, "weight": float})
 
 
 def shadows(engine: Engine, project: str, periods: Sequence[Window], counts: DataFrame) -> DataFrame:
     """Return what both models said: period, role (of the one that did not decide), outcome, pd, shadow_outcome, shadow_pd.
 
-    counts: as `volumes` gives them. Decisions without a shadow are left out; of many every k-th is read.
+    counts: as `volumes` gives them. Decisions without a shadow are left out; of many a sample is read.
     """
     totals = counts.groupby("period")["n"].sum()
     asked = (decisions.c.outcome, decisions.c.pd, decisions.c.shadow)
@@ -96,7 +97,7 @@ def shadows(engine: Engine, project: str, periods: Sequence[Window], counts: Dat
             n = int(totals.get(window.start, 0))
             if not n:
                 continue
-            chosen = _every(project, window, contract.SOURCES, versions, ceil(n / SAMPLE))
+            chosen = _sample(project, window, contract.SOURCES, versions, min(1.0, SAMPLE / n))
             rows = connection.execute(select(*asked).where(chosen, decisions.c.shadow.is_not(None)))
             found += [(window.start, r.shadow["role"], r.outcome, r.pd, r.shadow["outcome"], r.shadow["pd"]) for r in rows]
     columns = ["period", "role", "outcome", "pd", "shadow_outcome", "shadow_pd"]
@@ -128,7 +129,7 @@ def last_decision(engine: Engine, project: str) -> datetime | None:
     return found
 
 
-def percentiles(values: Iterable[float], weights: Iterable[int], levels: Sequence[float]) -> list[float]:
+def percentiles(values: Iterable[float], weights: Iterable[float], levels: Sequence[float]) -> list[float]:
     """Return the smallest value that at least each share of the weight does not exceed; NaN where there is no value."""
     ms, weight = np.asarray(list(values), dtype=np.float64), np.asarray(list(weights), dtype=np.float64)
     if not ms.size:
@@ -140,12 +141,16 @@ def percentiles(values: Iterable[float], weights: Iterable[int], levels: Sequenc
     return [float(value) for value in ms[order][np.minimum(places, ms.size - 1)]]
 
 
-def _every(project: str, window: Window, sources: Sequence[str], versions: Sequence[int], step: int) -> ColumnElement[bool]:
-    """Every step-th decision of a window by its number, found in an index alone: only what is chosen is read."""
+def _sample(project: str, window: Window, sources: Sequence[str], versions: Sequence[int], share: float) -> ColumnElement[bool]:
+    """A share of the decisions of a window, chosen by number in an index alone: only what is chosen is read.
+
+    Every k-th would meet one source only where sources take turns; a multiple of the number modulo a prime meets all alike.
+    """
     inside = _in(project, window, sources, versions)
-    if step <= 1:
+    if share >= 1:
         return inside
-    return decisions.c.seq.in_(select(decisions.c.seq).where(inside, decisions.c.seq % step == 0))
+    place = (decisions.c.seq * _MULTIPLE) % _PRIME
+    return decisions.c.seq.in_(select(decisions.c.seq).where(inside, place < share * _PRIME))
 
 
 def _in(project: str, window: Window, sources: Sequence[str], versions: Sequence[int]) -> ColumnElement[bool]:
