@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -113,6 +114,8 @@ def _channel(name: str, address: str, attempts: Sequence[Sequence[object]]) -> C
 def _send_all(engine: Engine, channels: Sequence[Channel], pending: Sequence[Alert], settings: AlertSettings) -> list[_Result]:
     """Send side by side, a thread per channel, until all is done or time is up; each result is noted as it comes."""
     done: queue.Queue[_Result | str] = queue.Queue()
+    if channels:
+        _load_services()
     deadline = time.monotonic() + settings.seconds
     for channel in channels:
         # Daemons: a server that never answers must not keep the process alive.
@@ -162,22 +165,27 @@ def _in_order(channel: Channel, pending: Sequence[Alert]) -> list[Alert]:
     return sorted(lacking, key=lambda a: (channel.tries.get(a.id, 0), -rank(a.firing.severity), a.firing.period))
 
 
-def _send(address: str, title: str, text: str) -> bool:
-    """Send one message; False for whatever went wrong, because a fault of a service must not stop monitoring."""
-    # Apprise says in its log what it could not reach, with parts of the address.
+def _load_services() -> None:
+    """Let Apprise read its services once, in the thread that asks: what it imports warns of matters of its own."""
+    # It says in its log what it could not reach, with parts of the address.
     log = logging.getLogger("apprise")
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         import apprise
 
-        asset = apprise.AppriseAsset(
-            app_id="Riskdeck",
-            app_desc="Riskdeck",
-            app_url="",
-            async_mode=False,
-            storage_mode=apprise.PersistentStoreMode.MEMORY,
-        )
+        apprise.Apprise.instantiate("json://localhost")
+
+
+def _send(address: str, title: str, text: str) -> bool:
+    """Send one message; False for whatever went wrong, because a fault of a service must not stop monitoring."""
+    import apprise
+
+    asset = apprise.AppriseAsset(
+        app_id="Riskdeck", app_desc="Riskdeck", app_url="", async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY
+    )  # fmt: skip
+    try:
         service = apprise.Apprise(asset=asset)
         return bool(service.add(address)) and bool(service.notify(body=text, title=title, body_format="text"))
     except Exception:
