@@ -1,11 +1,10 @@
 """What the Drift page shows beside charts: its sentence, what can be chosen, marks on the time axis, and what it writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 from pandas import DataFrame, Timestamp
 
 from dashboard import loading, loading_risk
@@ -92,7 +91,7 @@ def ordered(drift: "Drift") -> list[str]:
     return [str(name) for name in runs.sort_values(["is_still", "shown"], ascending=[True, False])["feature"]]
 
 
-def _hover(row: dict[str, object], config: ProjectConfig, granularity: str) -> str:
+def _hover(row: Mapping[Hashable, Any], config: ProjectConfig, granularity: str) -> str:
     feature, verdict_ = str(row["feature"]), str(row["verdict"])
     psi = number(float(str(row["psi"])))
     moved = f"most in {value_of(config, feature, str(row['moved_bin']))}" if row["moved_bin"] else ""
@@ -200,6 +199,11 @@ def count_now(project: str, tell: Callable[[int], None]) -> "ProfileUpdate | str
         loading_risk.forget_counts()
 
 
-def newest_period(drift: "Drift") -> Timestamp:
-    """The newest period of the window."""
-    return Timestamp(pd.Timestamp(drift.counts["period"].max()))
+def periods(drift: "Drift") -> list[Timestamp]:
+    """The periods of the window in which anything was decided, ascending."""
+    return [Timestamp(period) for period in sorted(drift.counts["period"].unique())]
+
+
+def short_period(period: Timestamp, granularity: str) -> str:
+    """Write a period for an axis."""
+    return f"{period:%Y-%m}" if granularity == "month" else f"{period:%m-%d}"

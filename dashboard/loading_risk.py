@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.monitoring.baseline import Baseline
     from pipeline.monitoring.drift import Asked, Drift
     from pipeline.monitoring.evidently_store import Report
+    from pipeline.monitoring.performance_assessed import Assessed
+    from pipeline.monitoring.performance_book import Book
 
 Granularity = Literal["day", "week", "month"]
 
@@ -83,6 +85,15 @@ def _not_counted(url: str, project: str) -> int:  # noqa: ARG001  # the address 
     return is_behind(loading.store_engine(), project)
 
 
+def counts(
+    project: str, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",),
+    features: Sequence[str] | None = None,
+) -> DataFrame:  # fmt: skip
+    """Counts of every version as `profiles.read_counts` gives them; shared and never changed. Raises StoreError."""
+    chosen, named = (None if names is None else tuple(names) for names in (segments, features))
+    return _counts(load_settings().database_url, project, first, last, granularity, chosen, named)
+
+
 @dataclass(frozen=True)
 class CachedProfiles:
     """Counts and baselines of one project, kept; `pipeline.monitoring.drift.Profiles`."""
@@ -93,9 +104,8 @@ class CachedProfiles:
         self, first: date, last: date, granularity: Granularity, segments: Sequence[str] | None = ("",),
         features: Sequence[str] | None = None,
     ) -> DataFrame:  # fmt: skip
-        """Counts of every version as `profiles.read_counts` gives them; shared and never changed. Raises StoreError."""
-        chosen, named = (None if names is None else tuple(names) for names in (segments, features))
-        return _counts(load_settings().database_url, self.project, first, last, granularity, chosen, named)
+        """Counts of every version as `profiles.read_counts` gives them."""
+        return counts(self.project, first, last, granularity, segments, features)
 
     def baseline(self, version: int) -> "Baseline":
         """What a version is compared with."""
@@ -179,3 +189,38 @@ def _where() -> str:
 @st.cache_resource(show_spinner=False, on_release=ReportJobs.close)
 def _report_jobs() -> ReportJobs:
     return ReportJobs()
+
+
+def performance(project: str, day: date) -> "Assessed | None":
+    """Everything about performance as of a day, None where nothing was decided by then; kept until the store holds more.
+
+    Raises StoreError or LogError, PolicyError for a policy that cannot be trusted, ProjectError without a project file.
+    """
+    from pipeline.monitoring.performance_book import mark_of
+
+    return _performance(_where(), project, day, mark_of(loading.store_engine(), project))
+
+
+@st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=16, show_spinner=False)
+def _performance(where: str, project: str, day: date, mark: tuple[int, int]) -> "Assessed | None":  # noqa: ARG001  # cache key
+    from pipeline.monitoring.performance_assessed import assess
+    from pipeline.monitoring.performance_book import load_book
+
+    book = load_book(load_settings(), loading.store_engine(), project, day, artifacts=loading.run_store())
+    return None if book is None else assess(book, _moved_inputs(project, book))
+
+
+def _moved_inputs(project: str, book: "Book") -> DataFrame | None:
+    """How the inputs of the newest decisions differ from development, for the evidence; None where nothing is counted."""
+    from pipeline.monitoring.baseline import BaselineError
+    from pipeline.monitoring.performance_assessed import recent_drift, recent_window
+    from pipeline.registry.tracking_store import TrackingUnavailable
+
+    version, first, last = recent_window(book)
+    found = CachedProfiles(project).counts(first, last, "month")
+    if found.empty:
+        return None
+    try:
+        return recent_drift(baseline(project, version), found)
+    except (BaselineError, TrackingUnavailable):
+        return None

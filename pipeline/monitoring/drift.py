@@ -123,6 +123,8 @@ class Drift:
     impact: Impact
     newest: tuple[Timestamp, Impact] | None = None
     """Where the newest finding is younger than the oldest: its first period, and the impact from then on alone."""
+    past: DataFrame | None = field(default=None, repr=False)
+    """Counts of the main version in the reference window; None where the reference is development."""
     problems: tuple[str, ...] = ()
     """Versions that could not be judged, in words."""
 
@@ -172,7 +174,7 @@ def assess_drift(profiles: Profiles, asked: Asked) -> Drift | None:
     changed = {start: _impact(before, baselines[version], mine, start, asked) for start in {since, newest}}
     return Drift(
         asked, counts, baselines, references, table, runs, findings, version, since, changed[since].n, changed[since],
-        None if newest == since else (newest, changed[newest]), tuple(problems),
+        None if newest == since else (newest, changed[newest]), own, tuple(problems),
     )  # fmt: skip
 
 

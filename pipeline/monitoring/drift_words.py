@@ -109,16 +109,17 @@ def _named(drift: Drift) -> str:
 
 
 def _of_one_time(found: Sequence[Finding], config: ProjectConfig) -> str:
-    names = [_with_what(finding, config) for finding in found]
+    columns = {finding.source.column for finding in found if finding.source is not None}
+    names = [_with_what(finding, config, is_named_below=finding.feature in columns) for finding in found]
     where = sorted({source_words(finding.source, config) for finding in found if finding.source is not None})
     return _joined(names) + (f", mostly {_joined(where)}" if where else "")
 
 
-def _with_what(finding: Finding, config: ProjectConfig) -> str:
+def _with_what(finding: Finding, config: ProjectConfig, *, is_named_below: bool) -> str:
     """The feature with what is odd about it, or the category that moved most."""
     feature = _features(config).get(finding.feature)
     moved = value_of(config, finding.feature, finding.moved_bin) if feature and feature.kind == "category" else ""
-    inside = finding.note or moved
+    inside = finding.note or ("" if is_named_below else moved)
     return label_of(config, finding.feature) + (f" ({inside})" if inside else "")
 
 
