@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from pandas import DataFrame, DateOffset, Timestamp, concat
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from pipeline import contract
 from pipeline.evaluation.inputs import BoolArray, FloatArray
@@ -22,6 +22,7 @@ from pipeline.monitoring.performance_promise import Promise, product_of, promise
 from pipeline.project import ProjectConfig
 from pipeline.registry.policies import read_policy
 from pipeline.settings import Settings
+from pipeline.store.tables import decisions, outcomes
 
 MONTHS_SHOWN: Final = 24
 """Vintages that pages and signals look back on, the current month among them."""
@@ -114,6 +115,16 @@ def load_book(
     with engine.connect() as connection:
         policies = [read_policy(connection, str(policy)) for policy in rows["policy_id"].unique()]
     return make_book(config, rows, day, {policy.id: promise_of(policy, config, found) for policy in policies})
+
+
+def mark_of(engine: Engine, project: str) -> tuple[int, int]:
+    """Return the numbers of the newest decision and outcome of a project, 0 where there is none; a kept book is good as long."""
+    with engine.connect() as connection:
+        newest = [
+            connection.scalar(select(table.c.seq).where(table.c.project == project).order_by(table.c.seq.desc()).limit(1))
+            for table in (decisions, outcomes)
+        ]
+    return newest[0] or 0, newest[1] or 0
 
 
 def make_book(config: ProjectConfig, rows: DataFrame, as_of: date, promises: Mapping[str, Promise]) -> Book:

@@ -1,0 +1,74 @@
+"""One metric over time: realised, estimated, and the boundary between the two."""
+
+import math
+from datetime import date
+
+import streamlit as st
+
+from dashboard.charts.performance import Axis, timeline_chart
+from dashboard.labels import label_of, number
+from dashboard.performance_tables import PICKED, Lines, lines_of
+from dashboard.performance_words import name_of, timeline_title
+from pipeline import contract
+from pipeline.evaluation.estimate import CAVEAT
+from pipeline.monitoring.performance_assessed import Assessed
+from pipeline.monitoring.performance_metrics import ACTUAL_TO_EXPECTED
+
+AS_OF = "as_of"
+METRIC = "metric"
+_HELP = {ACTUAL_TO_EXPECTED: "Defaults that came, over those that the PDs expected; 1 is as expected."}
+
+
+def pick_day(newest: date) -> date:
+    """Return as of which day everything is told; the link holds it when it is not the newest."""
+    found = st.date_input(
+        "As known on", None, key=AS_OF, bind="query-params", format="YYYY-MM-DD", min_value=date(2000, 1, 1),
+        help=f"Nothing that became known later is used. Empty: {newest}, the newest day in the log.",
+    )  # fmt: skip
+    return min(found, newest) if isinstance(found, date) else newest
+
+
+def pick_metric() -> str:
+    """Return the metric that the time line shows."""
+    name = st.segmented_control("Metric", list(PICKED), default="F1", required=True, key=METRIC, bind="query-params")
+    return PICKED[str(name)]
+
+
+def timeline(found: Assessed, metric: str) -> None:
+    """Draw the time line of a metric and say how to read it."""
+    lines = lines_of(found, metric)
+    title = timeline_title(lines)
+    if lines.realised.empty and lines.ahead.empty:
+        st.info(f"{name_of(metric).capitalize()} is not known for any vintage: {lines.note or 'too few outcomes are known'}.")
+        return
+    figure = timeline_chart(lines.realised, lines.past, lines.ahead, _axis(lines, found.book.config.project.currency), title)
+    st.plotly_chart(figure, key="timeline", alt=_in_words(lines, title))
+    said = (
+        "Solid: realised, with its 95 % interval. Dashed grey: what the PDs alone had expected of the same loans. Hatched: "
+        f"what they expect of loans that have not matured. {_HELP.get(metric) or label_of(metric).help}"
+    )
+    if lines.note and lines.realised.empty:
+        said = f"{lines.note.capitalize()}. {said}"
+    st.caption(said)
+    with st.expander("What an estimate can and cannot show", icon=":material/visibility_off:"):
+        st.markdown(CAVEAT)
+
+
+def _axis(lines: Lines, currency: str) -> Axis:
+    level = None if math.isnan(lines.level) else lines.level
+    if lines.metric == ACTUAL_TO_EXPECTED:
+        return Axis("Defaults, actual / expected", ".2f", level, "as expected")
+    if lines.metric == contract.COST:
+        return Axis(f"Money lost to wrong decisions, {currency} per 1,000", ",.0f", level, "promised at approval")
+    name = name_of(lines.metric)
+    return Axis(name[:1].upper() + name[1:], ".3f", level, "on test at release")
+
+
+def _in_words(lines: Lines, title: str) -> str:
+    decimals = 0 if lines.metric == contract.COST else 3
+    parts = [
+        f"{vintage:%Y-%m} {number(value, decimals)}{word}"
+        for rows, word in ((lines.realised, ""), (lines.ahead, " (estimated)"))
+        for vintage, value in zip(rows["vintage"], rows["value"], strict=True)
+    ]
+    return f"{title}. By month of decision: {', '.join(parts)}"
