@@ -1,4 +1,4 @@
-"""The container and the dashboard's shipped configuration, exercised on real servers."""
+"""The container, the dashboard's shipped configuration and the workflow, exercised for real."""
 
 import http.client
 import http.server
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -243,3 +244,90 @@ def test_the_health_check_is_not_fooled_by_a_page_with_status_200() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert probe(server.server_address[1]) != 0
         server.shutdown()
+
+
+# --- the workflow -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load(read(".github/workflows/ci-cd.yml"))
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def retraining(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The step that retrains."""
+    (step,) = (step for step in workflow["jobs"]["retrain"]["steps"] if step["name"] == "Retrain")
+    return dict(step)
+
+
+def test_retraining_runs_every_week_and_by_hand_and_the_checks_do_not_run_with_it(workflow: dict[str, Any]) -> None:
+    starts = workflow[True]  # YAML 1.1 reads the key "on" as true
+    (weekly,) = starts["schedule"]
+    minute, hour, day, month, weekday = weekly["cron"].split()
+    assert (minute.isdigit(), hour.isdigit(), day, month) == (True, True, "*", "*")
+    assert weekday in set("0123456"), "one day of the week"
+    inputs = starts["workflow_dispatch"]["inputs"]
+    assert {name: (words["type"], words["default"]) for name, words in inputs.items()} == {
+        "project": ("string", ""),
+        "if_needed": ("boolean", True),
+    }
+    jobs = workflow["jobs"]
+    assert jobs["ci"]["if"] == "github.event_name != 'schedule' && !inputs.project"
+    assert jobs["retrain"]["if"] == "inputs.project || (github.event_name == 'schedule' && vars.RETRAIN_PROJECT)"
+
+
+def test_the_workflow_may_read_the_code_and_nothing_else_and_secrets_reach_one_step_of_a_guarded_job(
+    workflow: dict[str, Any], retraining: dict[str, Any]
+) -> None:
+    assert workflow["permissions"] == {"contents": "read"}
+    jobs = workflow["jobs"]
+    assert [name for name, job in jobs.items() if "permissions" in job] == []
+    kept = [step["with"] for job in jobs.values() for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
+    assert kept and all(words["persist-credentials"] is False for words in kept)
+    everywhere = re.findall(r"\$\{\{ secrets\.(\w+) \}\}", read(".github/workflows/ci-cd.yml"))
+    assert sorted(everywhere) == sorted(key for key, value in retraining["env"].items() if "secrets." in value)
+    assert jobs["retrain"]["environment"] == "retraining"
+    assert "${{" not in retraining["run"], "what somebody types must not become part of a script"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"IF_NEEDED": "true", "DATA": "", "ACTOR": "retrain (schedule)"}, ["--as", "retrain (schedule)", "--if-needed"]),
+        (
+            {"IF_NEEDED": "false", "DATA": "a file.csv", "ACTOR": "retrain (by hand)"},
+            ["--as", "retrain (by hand)", "--data", "a file.csv"],
+        ),
+    ],
+)
+def test_the_workflow_says_to_the_command_line_what_was_chosen(
+    retraining: dict[str, Any], tmp_path: Path, given: dict[str, str], expected: list[str]
+) -> None:
+    """The very script of the step, with a stand-in that writes down its words."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    env = {"PATH": os.environ["PATH"], "PROJECT": "taiwan; exit 7", **given}
+    done = subprocess.run(["bash", "-e", "-c", retraining["run"]], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["-m", "pipeline", "retrain", "taiwan; exit 7", *expected]
+
+
+def test_with_nothing_set_up_the_workflow_is_told_what_is_missing(
+    retraining: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable or secret that nobody has set reaches the command as an empty text."""
+    from typer.testing import CliRunner
+
+    from pipeline.__main__ import app
+
+    for key in retraining["env"]:
+        if key.startswith(("RISKDECK_", "MLFLOW_")) and key != "RISKDECK_HOME":
+            monkeypatch.setenv(key, "")
+    done = CliRunner().invoke(app, ["retrain", "taiwan", "--as", "retrain (schedule)", "--if-needed"])
+    assert done.exit_code == 2
+    assert "nothing is live in taiwan, so there is nothing to retrain" in done.stderr
+    assert list(home.glob("*.db")) == [home / "riskdeck.db"], "nothing was sent elsewhere"
