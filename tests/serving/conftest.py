@@ -1,6 +1,7 @@
 """Something live: the small project released once per session, with a second version proposed as challenger.
 
-`live_home` is a copy of that home for one test; `live_pair` is loaded once and only to be read.
+`live_home` is a copy of that home for one test; `live_pair` is loaded once and only to be read. `log` and `sqlite_log` are
+decision logs of their own, for files that ask for ``tests.store.fixtures``.
 """
 
 import json
@@ -108,6 +109,22 @@ def live_pair(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> 
         pair = Desk(settings_of(folder), engine, PROJECT).pair()
         engine.dispose()
     return pair
+
+
+@pytest.fixture
+def log(store: "Engine") -> "Engine":
+    """A decision log on each of the two databases, with the policy that made-up decisions name."""
+    from tests.serving.made_decisions import with_policy
+
+    return with_policy(store)
+
+
+@pytest.fixture
+def sqlite_log(sqlite_store: "Engine") -> "Engine":
+    """As `log`, on SQLite alone."""
+    from tests.serving.made_decisions import with_policy
+
+    return with_policy(sqlite_store)
 
 
 def _release(trained: Trained, folder: Path) -> dict[str, object]:

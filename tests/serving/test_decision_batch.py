@@ -25,16 +25,6 @@ pytest_plugins = ["tests.store.fixtures"]
 OUTCOMES = ("approve", "review", "decline")
 
 
-@pytest.fixture
-def log(store: Engine) -> Engine:
-    return with_policy(store)
-
-
-@pytest.fixture
-def sqlite_log(sqlite_store: Engine) -> Engine:
-    return with_policy(sqlite_store)
-
-
 def batch(n: int, **fields: object) -> DecisionBatch:
     """n decisions with awkward inputs: missing numbers, missing and foreign text, a value per row."""
     numbers = np.array([math.nan if i % 7 == 3 else i / 3 for i in range(n)])

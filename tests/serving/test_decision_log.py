@@ -22,16 +22,6 @@ from tests.serving.made_decisions import NOW, POLICY, decision, session_ends, wi
 pytest_plugins = ["tests.store.fixtures"]
 
 
-@pytest.fixture
-def log(store: Engine) -> Engine:
-    return with_policy(store)
-
-
-@pytest.fixture
-def sqlite_log(sqlite_store: Engine) -> Engine:
-    return with_policy(sqlite_store)
-
-
 def recorded(engine: Engine) -> int:
     with engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()

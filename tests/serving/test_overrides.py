@@ -10,21 +10,11 @@ from pipeline.registry import ledger
 from pipeline.serving.decision_log import LogError, read_decision, record
 from pipeline.serving.decision_search import find
 from pipeline.serving.overrides import Override, OverrideError, override, overrides_of
-from tests.serving.made_decisions import decision, with_policy
+from tests.serving.made_decisions import decision
 
 pytest_plugins = ["tests.store.fixtures"]
 
 REASONS = ("Income confirmed by documents", "Signs of fraud", "Other (see note)")
-
-
-@pytest.fixture
-def log(store: Engine) -> Engine:
-    return with_policy(store)
-
-
-@pytest.fixture
-def sqlite_log(sqlite_store: Engine) -> Engine:
-    return with_policy(sqlite_store)
 
 
 def decide(engine: Engine, decision_id: str, **fields: str) -> Override:
