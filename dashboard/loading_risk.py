@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from pipeline.monitoring.baseline import Baseline
     from pipeline.monitoring.drift import Asked, Drift
     from pipeline.monitoring.evidently_store import Report
+    from pipeline.monitoring.health import Health
+    from pipeline.monitoring.health_state import Finding, StoreState
     from pipeline.monitoring.performance_assessed import Assessed
     from pipeline.monitoring.performance_book import Book
+    from pipeline.registry.routing import Routing
 
 Granularity = Literal["day", "week", "month"]
 
@@ -224,3 +227,64 @@ def _moved_inputs(project: str, book: "Book") -> DataFrame | None:
         return recent_drift(baseline(project, version), found)
     except (BaselineError, TrackingUnavailable):
         return None
+
+
+def health(project: str, last: date, granularity: Granularity, n: int) -> "Health":
+    """The service over n periods up to the one of a day, shared and never changed. Raises StoreError."""
+    return _health(load_settings().database_url, project, last, granularity, n)
+
+
+@st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
+def _health(url: str, project: str, last: date, granularity: Granularity, n: int) -> "Health":  # noqa: ARG001  # cache key
+    from pipeline.monitoring.health import read_health
+
+    return read_health(loading.store_engine(), project, last, granularity, n)
+
+
+def store_state(project: str) -> "StoreState":
+    """The state of the store now; never kept, it costs a few milliseconds. Raises StoreError."""
+    from pipeline.monitoring.health_state import store_state as look
+
+    return look(loading.store_engine(), project)
+
+
+def model_findings(project: str) -> "tuple[Finding, ...]":
+    """Ledger, alias and bytes of the live model as last looked at; the first look imports MLflow."""
+    return _model_findings(_where(), project)
+
+
+@st.cache_data(ttl=loading.TTL_SECONDS, max_entries=16, show_spinner=False)
+def _model_findings(where: str, project: str) -> "tuple[Finding, ...]":  # noqa: ARG001  # places and addresses: cache key
+    from pipeline.monitoring.health_state import model_findings as look
+
+    return look(load_settings(), loading.store_engine(), project)
+
+
+def routing(project: str) -> "Routing | None":
+    """Which version runs beside the champion and how; None where none does. Never kept. Raises StoreError."""
+    from pipeline.monitoring.health_reads import in_plain_words
+    from pipeline.registry.routing import current
+
+    with in_plain_words():
+        return current(loading.store_engine(), project)
+
+
+def alerts(project: str) -> "tuple[Alert, ...]":
+    """Every alert of a project with its events, newest first; never cached, for two people act on the same ones. StoreError."""
+    from pipeline.monitoring.alerts import read_alerts
+
+    return read_alerts(loading.store_engine(), project)
+
+
+def monitoring(project: str) -> "Monitoring":
+    """The section [monitoring] by which a project is watched, read again when the ledger moves. Raises StoreError."""
+    from pipeline.registry.ledger import newest_seq
+
+    return _monitoring(_where(), project, newest_seq(loading.store_engine(), project))
+
+
+@st.cache_data(ttl=loading.FOREVER_SECONDS, max_entries=32, show_spinner=False)
+def _monitoring(where: str, project: str, seq: int) -> "Monitoring":  # noqa: ARG001  # what it depends on
+    from pipeline.monitoring.monitor import monitoring_of
+
+    return monitoring_of(load_settings(), loading.store_engine(), project)

@@ -50,15 +50,16 @@ class Health:
 def read_health(engine: Engine, project: str, last: date, granularity: Granularity, n: int = LONGEST) -> Health:
     """Return the service over the n periods up to the one that holds ``last``; periods before anything happened are left out.
 
-    Raises DBAPIError when the store does not answer.
+    Raises StoreError when the store does not answer.
     """
     asked = reads.windows(last, n, granularity)
-    volume, happened = reads.volumes(engine, project, asked), reads.events(engine, project, asked)
-    seen = {*volume["period"], *happened["period"]}
-    periods = [window for window in asked if seen and window.start >= min(seen)]
+    with reads.in_plain_words():
+        volume, happened = reads.volumes(engine, project, asked), reads.events(engine, project, asked)
+        seen = {*volume["period"], *happened["period"]}
+        periods = [window for window in asked if seen and window.start >= min(seen)]
+        speed = _latency(periods, reads.latencies(engine, project, periods, volume))
+        beside = _shadow(periods, reads.shadows(engine, project, periods, volume))
     counts = _requests(periods, volume, happened)
-    speed = _latency(periods, reads.latencies(engine, project, periods, volume))
-    beside = _shadow(periods, reads.shadows(engine, project, periods, volume))
     table = pd.concat([counts, speed, beside], axis=1).rename_axis("period").reset_index()
     refused = _refused_by_field(happened, counts)
     errors = happened[happened["kind"] != REFUSED][["period", "source", "kind", "n"]].reset_index(drop=True)
@@ -72,7 +73,7 @@ def health_signals(
 
     granularity: by default that of the live version's project. ``refused_share`` is judged per field; ``store_fault`` per
     thing that can be wrong with store or model, for the newest period only, because nobody knows how they were earlier. Raises
-    DBAPIError when the store does not answer.
+    StoreError when the store does not answer.
     """
     from pipeline.monitoring.health_state import findings
 

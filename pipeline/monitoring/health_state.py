@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
 
 from pipeline import contract
-from pipeline.monitoring.health_reads import last_decision
+from pipeline.monitoring.health_reads import in_plain_words, last_decision
 from pipeline.monitoring.profiles_read import is_behind
 from pipeline.registry import ledger
 from pipeline.registry.ledger import Live
@@ -49,7 +48,12 @@ class StoreState:
 
 
 def store_state(engine: Engine, project: str) -> StoreState:
-    """Look at the store. Raises DBAPIError when it does not answer at all."""
+    """Look at the store. Raises StoreError when it does not answer at all."""
+    with in_plain_words():
+        return _store_state(engine, project)
+
+
+def _store_state(engine: Engine, project: str) -> StoreState:
     with engine.connect() as connection:
         revision = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
         try:
@@ -82,9 +86,8 @@ def findings(settings: Settings, engine: Engine, project: str) -> tuple[Finding,
     """Return one finding for each of `SUBJECTS`."""
     try:
         store = store_state(engine, project).finding
-    except DBAPIError as error:
-        reason = f"the store does not answer ({type(error.orig).__name__})"
-        return tuple(Finding(subject, reason if subject == STORE else "", reason) for subject in SUBJECTS)
+    except StoreError as error:
+        return tuple(Finding(name, str(error) if name == STORE else "", str(error)) for name in SUBJECTS)
     return store, *model_findings(settings, engine, project)
 
 

@@ -1,0 +1,104 @@
+"""Is the service well: volume, answer times, what was refused and failed, the model beside, and the state of the store."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import health_words, loading, loading_risk
+from dashboard.charts.health import latency_chart, volume_chart
+from dashboard.components import page
+from dashboard.components.downloads import download
+from dashboard.components.health_checks import beside, checks
+from dashboard.decision_book import SOURCE_WORDS
+from pipeline.store.address import StoreError
+
+if TYPE_CHECKING:
+    from pipeline.monitoring.health import Health
+    from pipeline.project_monitoring import Granularity
+
+RECENT_DAYS = 14
+
+
+def show(project: str) -> None:
+    """Draw the health of a project's service; what cannot be read is said in words."""
+    try:
+        state, last = loading_risk.store_state(project), loading_risk.as_of(project)
+        top = st.container()
+        granularity, n = _pick_span(project)
+        found = None if last is None else loading_risk.health(project, last, granularity, n)
+    except StoreError as error:
+        return page.unavailable(str(error))
+    faults = [state.finding.fault] if state.finding.fault else []
+    with top:
+        if found is None or found.is_silent:
+            _silence(project)
+        else:
+            page.answer(health_words.answer(found, faults))
+    if found is not None and not found.is_silent:
+        _pictures(found)
+        _tables(found, project)
+        beside(found, project)
+    return checks(project, state)
+
+
+def _pick_span(project: str) -> "tuple[Granularity, int]":
+    """The project's own periods, or the last days."""
+    release = loading.read_release(project)
+    config = loading.project_config(release.run_id, project)
+    usual: Granularity = config.monitoring.granularity if config else "month"
+    words = {"periods": f"By {usual}", "days": f"Last {RECENT_DAYS} days"}
+    chosen = st.segmented_control(
+        "Time", list(words), default="periods", format_func=lambda name: words[name], required=True, key="health_time",
+        bind="query-params", label_visibility="collapsed",
+    )  # fmt: skip
+    return ("day", RECENT_DAYS) if chosen == "days" else (usual, health_words.window_of(usual))
+
+
+def _silence(project: str) -> None:
+    page.state(
+        "Nobody has asked for a decision in these periods.",
+        "Once applicants come by form, file or HTTP, their number, the answer times and what was refused stand here.",
+        f"python -m pipeline serve {project}",
+    )
+
+
+def _pictures(found: "Health") -> None:
+    left, right = st.columns(2)
+    title = health_words.volume_title(found)
+    periods = list(found.periods["period"])
+    with left:
+        st.plotly_chart(
+            volume_chart(periods, found.volume, SOURCE_WORDS, found.granularity, title),
+            key="health_volume",
+            alt=f"Bars. {title}.",
+        )
+    with right:
+        if not int(found.periods["n_timed"].sum()):
+            st.markdown("**No answer times here**")
+            st.markdown("Only a form or an HTTP call makes somebody wait; a file and a replay carry no answer time.")
+            return
+        title = health_words.latency_title(found)
+        st.plotly_chart(
+            latency_chart(found.periods, found.granularity, title), key="health_latency", alt=f"Three lines. {title}."
+        )
+
+
+def _tables(found: "Health", project: str) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Refused, by field**")
+        if found.refused.empty:
+            st.markdown(":green[:material/check:] No input was refused.")
+        else:
+            table = health_words.refused_table(found)
+            st.dataframe(table, hide_index=True, alt="Refused inputs by field", column_config=_PERCENT)
+            download(table, f"{project}-refused.csv", "refused")
+    with right:
+        st.markdown("**Errors, by kind**")
+        if found.errors.empty:
+            st.markdown(":green[:material/check:] No request failed.")
+        else:
+            st.dataframe(health_words.errors_table(found), hide_index=True, alt="Errors by kind")
+
+
+_PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("Of all who asked (%)", "In the newest period (%)")}
