@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def headline(report: "Report") -> str:
     """The verdict in one sentence."""
-    n, differ = len(report.columns), report.n_differ
-    if not differ:
-        return f"Evidently and we agree on all {n} columns."
-    return f"Evidently and we agree on {n - differ} of {n} columns and differ on {differ}."
+    ours = sum(column.ours in ("moved", "shifted") for column in report.columns)
+    theirs = sum(column.theirs == "drift" for column in report.columns)
+    differ = f"the two differ on {report.n_differ}" if report.n_differ else "the two agree on each"
+    return f"Of {len(report.columns)} columns Evidently sees drift in {theirs} and we in {ours}; {differ}."
 
 
 def basis(report: "Report") -> str:
@@ -32,9 +32,23 @@ def basis(report: "Report") -> str:
     )
 
 
-def difference(column: "ColumnVerdict") -> str:
-    """One column on which a sentence is due."""
-    return f"**{plain(column.label)}** – we say {_ours(column)}, Evidently {_theirs(column)}. {plain(column.why)}"
+def differences(report: "Report") -> str:
+    """A list of the columns on which a sentence is due; those of one sentence stand together."""
+    groups: dict[tuple[str, str, str], list[ColumnVerdict]] = {}
+    for column in report.columns:
+        if column.why:
+            groups.setdefault((column.ours, column.theirs, column.why), []).append(column)
+    return "\n".join(f"- {_one_for_all(columns)}" for columns in groups.values())
+
+
+def _one_for_all(columns: "list[ColumnVerdict]") -> str:
+    first, names = columns[0], ", ".join(f"**{plain(column.label)}**" for column in columns)
+    if len(columns) == 1:
+        ours = f"{first.ours} (PSI {number(first.psi)})" if math.isfinite(first.psi) else first.ours
+        theirs = f"{first.theirs} ({plain(first.method)} {number(first.value)})" if math.isfinite(first.value) else first.theirs
+    else:
+        ours, theirs = first.ours, first.theirs
+    return f"{names} – we say {ours}, Evidently {theirs}. {plain(first.why)}"
 
 
 def judged(report: "Report") -> str:
@@ -62,14 +76,6 @@ def table(report: "Report") -> pd.DataFrame:
 def window(report: "Report") -> str:
     """Name a report in a list."""
     return f"{report.first} to {report.last}, version {report.model_version}, made {moment(report.made_at)}"
-
-
-def _ours(column: "ColumnVerdict") -> str:
-    return f"{column.ours} (PSI {number(column.psi)})" if math.isfinite(column.psi) else column.ours
-
-
-def _theirs(column: "ColumnVerdict") -> str:
-    return f"{column.theirs} ({plain(column.method)} {number(column.value)})" if math.isfinite(column.value) else column.theirs
 
 
 def _same(a: float, b: float) -> bool:

@@ -36,12 +36,15 @@ def _panel(project: str, first: date, last: date, was_busy: bool) -> None:
         st.error(f"The report could not be made: {plain(job.state.said)}.", icon=":material/error:")
     reports = loading_risk.evidently_reports(project)
     mine = next((report for report in reports if (report.first, report.last) == (first, last)), None)
+    top = st.container()
     shown = _pick(reports, mine)
-    if shown is None:
-        _offer(first, last)
-    else:
-        show_report(shown)
-    return _make(project, first, last, again=mine is not None)
+    with top:
+        if shown is None:
+            _offer(first, last)
+        else:
+            show_report(shown)
+        _make(project, first, last, again=mine is not None)
+    return None
 
 
 def _running(job: jobs.Job) -> None:
@@ -74,7 +77,7 @@ def _pick(reports: "list[Report]", mine: "Report | None") -> "Report | None":
     if not others:
         return mine
     chosen = st.selectbox(
-        "Report", ["", *others], key="evidently_report", bind="query-params",
+        "Which report", ["", *others], key="evidently_report", bind="query-params",
         format_func=lambda wanted: window(others[wanted]) if wanted else "On the days shown",
     )  # fmt: skip
     return others.get(chosen or "", mine)

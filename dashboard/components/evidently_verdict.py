@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import loading_risk
 from dashboard.labels import plain
-from dashboard.report_words import basis, difference, headline, judged, table
+from dashboard.report_words import basis, differences, headline, judged, table
 
 if TYPE_CHECKING:
     from pipeline.monitoring.evidently_store import Report
@@ -21,9 +21,7 @@ def show_report(report: "Report") -> None:
     icon = ":material/rule:" if report.n_differ else ":material/check_circle:"
     st.markdown(f"### {icon} {headline(report)}", anchors=False)
     st.markdown(f":gray[{plain(basis(report))}]")
-    for column in report.columns:
-        if column.why:
-            st.markdown(f"- {difference(column)}")
+    st.markdown(differences(report))
     for sentence in filter(None, (judged(report), *report.notes)):
         st.markdown(plain(sentence))
     _table(report)

@@ -1,9 +1,11 @@
 """Evidently's verdict beside ours, column by column, and one sentence where they differ: why, tried out on the rows."""
 
 import math
-from typing import Final
+from dataclasses import astuple, dataclass
+from typing import Any, Final
 
 import numpy as np
+from pandas import Series
 from scipy.stats import wasserstein_distance
 
 from pipeline.evaluation.drift import MOVED, NO_DATA, SHIFTED, STABLE, TOO_FEW, compare_frames
@@ -16,156 +18,166 @@ from pipeline.monitoring.evidently_store import DRIFT, LEFT_OUT, NO_ANSWER, NO_D
 _TAIL: Final = 0.005
 """Cut from either end to see what the extremes did: one row in two hundred."""
 _MISSING_MOVED: Final = 0.01
+_DISTANCE: Final = "Wasserstein"
+"""Evidently's choice for numbers of more than 1,000 development rows: the distance in their standard deviations."""
+
+
+_TAKEN: Final = ("verdict", "psi", "missing", "missing_before", "moved_bin", "note")
+
+
+@dataclass(frozen=True, eq=False)
+class _Ours:
+    """Our verdict on one column, and its rows."""
+
+    kind: str
+    verdict: str
+    psi: float
+    missing: float
+    missing_before: float
+    moved_bin: str
+    note: str
+    before: "Series[float]"
+    now: "Series[float]"
+    warn: float
+
+    @property
+    def has_moved(self) -> bool:
+        return self.verdict in (MOVED, SHIFTED)
+
+    @property
+    def moved(self) -> str:
+        """Where the change is."""
+        return f"most moved in {self.moved_bin}" if self.moved_bin else "no single bin stands out"
+
+    @property
+    def words(self) -> str:
+        note = f", {self.note}" if self.note else ""
+        return f"{self.verdict} (PSI {self.psi:.2f}{note})" if math.isfinite(self.psi) else f"{self.verdict}{note}"
+
+    @property
+    def largest(self) -> str:
+        value = max(float(np.nanmax(np.abs(column.to_numpy()))) for column in (self.before, self.now))
+        return f"{value:,.0f}" if value >= 1000 else f"{value:,.6g}"
 
 
 def verdicts(sample: Sample, answers: Answers) -> tuple[ColumnVerdict, ...]:
     """Return both verdicts on every column of a sample, those that differ first, then by our PSI."""
-    limits = sample.config.monitoring
-    table = compare_frames(
-        sample.before, sample.now[list(sample.kinds)], sample.kinds, limits.min_rows, limits.psi_warn, limits.psi_alert
-    ).set_index("feature")
-    found = [_verdict(sample, answers, name, {str(k): v for k, v in table.loc[name].items()}) for name in sample.kinds]
+    found = [_verdict(sample, answers, name, ours) for name, ours in _our_verdicts(sample).items()]
     return tuple(sorted(found, key=lambda v: (not v.differs, -(v.psi if math.isfinite(v.psi) else -1.0))))
 
 
-def _verdict(sample: Sample, answers: Answers, name: str, ours: dict[str, object]) -> ColumnVerdict:
-    said = answers.columns.get(name)
+def _our_verdicts(sample: Sample) -> dict[str, _Ours]:
+    limits, before, now = sample.config.monitoring, sample.before, sample.now[list(sample.kinds)]
+    table = compare_frames(before, now, sample.kinds, limits.min_rows, limits.psi_warn, limits.psi_alert)
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in table[list(_TAKEN)].to_dict("records")]
+    return {
+        name: _Ours(kind=kind, before=before[name], now=now[name], warn=limits.psi_warn, **row)
+        for (name, kind), row in zip(sample.kinds.items(), rows, strict=True)
+    }
+
+
+def _verdict(sample: Sample, answers: Answers, name: str, ours: _Ours) -> ColumnVerdict:
     label = "PD" if name == SCORE else sample.config.feature(name).label
-    theirs = LEFT_OUT if said is None else NO_ANSWER if said.drifted is None else DRIFT if said.drifted else NO_DRIFT
-    differs, why = _compare(sample, name, ours, said, answers.left_out.get(name, ""))
-    numbers = (said.value, said.threshold, said.psi) if said else (math.nan,) * 3
-    return ColumnVerdict(
-        name, label, sample.kinds[name], str(ours["verdict"]), _number(ours["psi"]), theirs, said.method if said else "",
-        *numbers, differs, why,
-    )  # fmt: skip
-
-
-def _compare(sample: Sample, name: str, ours: dict[str, object], said: Said | None, left_out: str) -> tuple[bool, str]:
-    """Whether the two differ, and the sentence."""
-    verdict, psi = str(ours["verdict"]), _number(ours["psi"])
-    ours_moved = verdict in (MOVED, SHIFTED)
+    said, left_out = answers.columns.get(name), answers.left_out.get(name)
     if said is None:
-        answer = "we see no drift either" if verdict == STABLE else f"we say {_in_words(verdict, psi, ours)}"
-        return (
-            ours_moved,
-            f"Evidently cannot take this column, since {left_out}; it was left out so that the others show; {answer}.",
-        )
+        differs, why = ours.has_moved, _left_out(ours, left_out or "")
+    else:
+        differs, why = _compare(ours, said)
+    nothing = Said("", math.nan, math.nan, None, math.nan)
+    method, value, threshold, drifted, psi = astuple(said or nothing)
+    theirs = LEFT_OUT if said is None else NO_ANSWER if drifted is None else DRIFT if drifted else NO_DRIFT
+    numbers = ours.psi, theirs, method, value, threshold, psi
+    return ColumnVerdict(name, label, ours.kind, ours.verdict, *numbers, differs, why)
+
+
+def _left_out(ours: _Ours, reason: str) -> str:
+    also = "we see no drift either" if ours.verdict == STABLE else f"we say {ours.words}"
+    return f"Evidently cannot take this column: {reason}. It was left out so that the others show; {also}."
+
+
+def _compare(ours: _Ours, said: Said) -> tuple[bool, str]:
+    """Whether the two differ, and the sentence."""
     if said.drifted is None:
-        return (
-            ours_moved,
-            f"Evidently's {said.method} has no value here ({_constant(sample, name)}); we say {_in_words(verdict, psi, ours)}.",
-        )
-    if verdict in (TOO_FEW, NO_DATA):
-        return True, f"We give no verdict: {ours['note'] or verdict}. Evidently gives one at any number of rows."
-    if said.drifted == ours_moved:
-        return False, _agree(sample, name, ours_moved, said)
-    return True, _they_miss(sample, name, ours, said) if ours_moved else _they_alarm(sample, name, psi, said)
+        return ours.has_moved, f"Evidently's {said.method} has no value here ({_without_value(ours)}); we say {ours.words}."
+    if ours.verdict in (TOO_FEW, NO_DATA):
+        return True, f"We give no verdict ({ours.note or ours.verdict}); Evidently gives one at any number of rows."
+    if said.drifted == ours.has_moved:
+        return False, _agree(ours, said)
+    return True, _they_miss(ours, said) if ours.has_moved else _they_alarm(ours, said)
 
 
-def _they_miss(sample: Sample, name: str, ours: dict[str, object], said: Said) -> str:
+def _they_miss(ours: _Ours, said: Said) -> str:
     """We see drift and Evidently does not."""
-    psi, before, now = _number(ours["psi"]), sample.before[name], sample.now[name]
-    missing, missed = _number(ours["missing"]), _number(ours["missing_before"])
-    if abs(missing - missed) > _MISSING_MOVED and not _moves_without_missing(sample, name):
-        return f"Evidently drops missing values: they went from {missed:.1%} to {missing:.1%}, and nothing else moved."
-    if sample.kinds[name] != NUMBER:
-        return f"Its {said.method} of {said.value:.3f} has not reached {said.threshold:g}; our PSI is {psi:.2f}: {_most(ours)}."
-    if _counts_as_category(sample, name):
+    if abs(ours.missing - ours.missing_before) > _MISSING_MOVED and not _moves_without_missing(ours):
+        shares = f"{100 * ours.missing_before:.1f} % to {100 * ours.missing:.1f} %"
+        return f"Evidently drops missing values, and these went from {shares}; the known ones hardly moved."
+    if ours.kind != NUMBER:
+        return f"Its distance has not reached {said.threshold:g}, while shares changed enough for our PSI: {ours.moved}."
+    if _is_counted_one_by_one(ours):
+        return f"These are a few whole numbers, which we count one by one ({ours.moved}); Evidently measures how far they move."
+    if _distance(*_trimmed(ours)) >= said.threshold:
         return (
-            f"It has few whole numbers, which we count one by one ({_most(ours)}); Evidently measures how far the values move, "
-            f"{said.value:.3f} of {said.threshold:g}."
-        )
-    if _tails_hide(before.to_numpy(), now.to_numpy(), said.threshold):
-        return (
-            f"A few extreme values (up to {_largest(before, now):,.6g}) stretch the scale that Evidently measures by; without "
-            f"the outermost rows it would see drift, too. Our bins are deciles of development: {_most(ours)}."
+            f"A few extreme values (up to {ours.largest}) stretch the scale by which Evidently measures; without the outermost "
+            f"rows it would see drift, too. Our bins are deciles of development: {ours.moved}."
         )
     return (
-        f"Evidently measures the distance that values move, {said.value:.3f} of {said.threshold:g} ({said.method}); our PSI "
-        f"{psi:.2f} counts who is in which decile of development: {_most(ours)}."
+        f"Evidently measures how far values move on average and warns from {said.threshold:g} standard deviations on; we count "
+        f"who is in which decile of development: {ours.moved}."
     )
 
 
-def _they_alarm(sample: Sample, name: str, psi: float, said: Said) -> str:
+def _they_alarm(ours: _Ours, said: Said) -> str:
     """Evidently sees drift and we do not."""
     if "p_value" in said.method:
+        return f"It tests for chance: the difference may be real, but it is small; our PSI warns from {ours.warn:g}."
+    if _DISTANCE not in said.method:
+        return f"It warns from {said.threshold:g} on, which small changes of shares reach; our PSI warns from {ours.warn:g}."
+    if _distance(*_trimmed(ours)) < said.threshold:
         return (
-            f"Evidently tests for chance ({said.method} {said.value:.2g}): the difference may be real, but it is small (PSI "
-            f"{psi:.3f}, we warn from {sample.config.monitoring.psi_warn:g})."
-        )
-    before, now = sample.before[name].to_numpy(), sample.now[name].to_numpy()
-    if sample.kinds[name] == NUMBER and _distance(*_trimmed(before, now)) < said.threshold:
-        return (
-            f"A few extreme values (up to {_largest(before, now):,.6g}) make Evidently's distance {said.value:.2f}; without "
-            f"the outermost rows it would see none. They are too few to move our deciles (PSI {psi:.3f})."
+            f"A few extreme values (up to {ours.largest}) are all of Evidently's distance; without the outermost rows it sees "
+            "no drift. They are too few to move our deciles."
         )
     return (
-        f"Evidently warns from {said.threshold:g} of its {said.method} on, here {said.value:.3f}; by shares of deciles or "
-        f"categories the change is small (PSI {psi:.3f}, we warn from {sample.config.monitoring.psi_warn:g})."
+        f"It warns when values move by {said.threshold:g} standard deviations on average, which takes few of them into another "
+        f"decile; our PSI warns from {ours.warn:g}."
     )
 
 
-def _agree(sample: Sample, name: str, moved: bool, said: Said) -> str:
+def _agree(ours: _Ours, said: Said) -> str:
     """Nothing to say, but where its PSI would have missed what both see."""
-    warn = sample.config.monitoring.psi_warn
-    if moved and sample.kinds[name] == NUMBER and said.psi < warn:
+    if ours.has_moved and ours.kind == NUMBER and said.psi < ours.warn:
         return (
-            f"Both see drift, but Evidently's own PSI is {said.psi:.4f}: its bins have equal widths up to "
-            f"{_largest(sample.before[name], sample.now[name]):,.6g}, ours are deciles of development."
+            f"Both see drift, but Evidently's own PSI is {said.psi:.4f}: its bins have equal widths up to {ours.largest}, ours "
+            "are deciles of development."
         )
     return ""
 
 
-def _in_words(verdict: str, psi: float, ours: dict[str, object]) -> str:
-    note = f", {ours['note']}" if ours["note"] else ""
-    return f"{verdict} (PSI {psi:.2f}{note})" if math.isfinite(psi) else f"{verdict}{note}"
+def _moves_without_missing(ours: _Ours) -> bool:
+    before, now = (column.dropna().to_frame("known") for column in (ours.before, ours.now))
+    return compare_frames(before, now, {"known": ours.kind}, 1, ours.warn)["verdict"].iloc[0] in (MOVED, SHIFTED)
 
 
-def _most(ours: dict[str, object]) -> str:
-    return f"most moved in {ours['moved_bin']}" if ours["moved_bin"] else "no single bin stands out"
+def _is_counted_one_by_one(ours: _Ours) -> bool:
+    return bool((feature_profile(ours.before.to_frame("known"), {"known": ours.kind})["kind"] == CATEGORY).all())
 
 
-def _moves_without_missing(sample: Sample, name: str) -> bool:
-    limits = sample.config.monitoring
-    before, now = (frame[[name]].dropna() for frame in (sample.before, sample.now))
-    table = compare_frames(before, now, {name: sample.kinds[name]}, 1, limits.psi_warn, limits.psi_alert)
-    return table["verdict"].iloc[0] in (MOVED, SHIFTED)
-
-
-def _counts_as_category(sample: Sample, name: str) -> bool:
-    profile = feature_profile(sample.before, {name: sample.kinds[name]})
-    return bool((profile["kind"] == CATEGORY).all())
-
-
-def _constant(sample: Sample, name: str) -> str:
-    known = sample.now[name].dropna()
+def _without_value(ours: _Ours) -> str:
+    known = ours.now.dropna()
     return "the column has one value only" if (known == known.iloc[0]).all() else "it cannot be computed on these rows"
-
-
-def _tails_hide(before: FloatArray, now: FloatArray, threshold: float) -> bool:
-    return _distance(*_trimmed(before, now)) >= threshold
 
 
 def _distance(before: FloatArray, now: FloatArray) -> float:
     """Evidently's distance for numbers: Wasserstein's over the standard deviation of development, at least 0.001."""
-    before, now = before[np.isfinite(before)], now[np.isfinite(now)]
     return float(wasserstein_distance(before, now) / max(float(np.std(before)), 0.001))
 
 
-def _trimmed(before: FloatArray, now: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both without their outermost rows."""
-    return _inner(before), _inner(now)
+def _trimmed(ours: _Ours) -> tuple[FloatArray, FloatArray]:
+    """Known values before and now, without the outermost rows."""
+    return _inner(ours.before), _inner(ours.now)
 
 
-def _inner(values: FloatArray) -> FloatArray:
-    known = values[np.isfinite(values)]
+def _inner(column: "Series[float]") -> FloatArray:
+    known = column.dropna().to_numpy(dtype=np.float64)
     low, high = np.quantile(known, [_TAIL, 1 - _TAIL])
     return np.compress((known >= low) & (known <= high), known)
-
-
-def _largest(*columns: object) -> float:
-    return float(max(np.nanmax(np.abs(np.asarray(column, dtype=np.float64))) for column in columns))
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float | np.number) else math.nan
