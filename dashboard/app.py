@@ -28,6 +28,7 @@ chosen = st.navigation(
         "Risk": [
             st.Page("views/drift.py", title="Drift", icon=":material/waves:"),
             st.Page("views/performance.py", title="Performance", icon=":material/monitoring:"),
+            st.Page("views/alerts.py", title="Alerts", icon=":material/notifications:"),
         ],
     }
 )

@@ -19,6 +19,7 @@ from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from dashboard.report_jobs import Job
+    from pipeline.monitoring.alerts import Alert
     from pipeline.monitoring.baseline import Baseline
     from pipeline.monitoring.drift import Asked, Drift
     from pipeline.monitoring.evidently_store import Report
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring.health_state import Finding, StoreState
     from pipeline.monitoring.performance_assessed import Assessed
     from pipeline.monitoring.performance_book import Book
+    from pipeline.project_monitoring import Monitoring
     from pipeline.registry.routing import Routing
 
 Granularity = Literal["day", "week", "month"]
@@ -277,14 +279,12 @@ def alerts(project: str) -> "tuple[Alert, ...]":
 
 
 def monitoring(project: str) -> "Monitoring":
-    """The section [monitoring] by which a project is watched, read again when the ledger moves. Raises StoreError."""
-    from pipeline.registry.ledger import newest_seq
-
-    return _monitoring(_where(), project, newest_seq(loading.store_engine(), project))
+    """The section [monitoring] by which a project is watched. Raises StoreError."""
+    return _monitoring(_where(), project)
 
 
-@st.cache_data(ttl=loading.FOREVER_SECONDS, max_entries=32, show_spinner=False)
-def _monitoring(where: str, project: str, seq: int) -> "Monitoring":  # noqa: ARG001  # what it depends on
+@st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
+def _monitoring(where: str, project: str) -> "Monitoring":  # noqa: ARG001  # where, for the cache key
     from pipeline.monitoring.monitor import monitoring_of
 
     return monitoring_of(load_settings(), loading.store_engine(), project)
