@@ -173,6 +173,26 @@ def report(
 
 
 @app.command()
+def profiles(
+    project: ProjectName,
+    from_parquet: Annotated[
+        Path | None,
+        typer.Option(help="A file or folder of decisions that the log does not hold: inputs, pd, outcome, decided_at."),
+    ] = None,
+    version: Annotated[int | None, typer.Option("--model-version", min=1, help="Whose decisions --from-parquet holds.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler that counts the files, such as tcp://host:8786.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count what was decided since the last time, or a history from Parquet; monitor counts by itself."""
+    from pipeline import commands_profiles
+
+    with commands.plain_errors():
+        raise SystemExit(commands_profiles.profiles(project, from_parquet, version, scheduler, as_json=as_json))
+
+
+@app.command()
 def monitor(
     projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Without any all that are live.")] = None,
     as_of: Annotated[
