@@ -13,7 +13,7 @@ from pipeline.monitoring.performance_assessed import Assessed
 from pipeline.monitoring.performance_metrics import ACTUAL_TO_EXPECTED, OF_DECISIONS, measured
 
 PICKED: Final = {
-    "F1": "f1", "Recall": "recall", "Precision": "precision", "AUC": "roc_auc", "Actual / expected": ACTUAL_TO_EXPECTED,
+     "Recall": "recall", "F1": "f1", "Precision": "precision", "AUC": "roc_auc", "Actual / expected": ACTUAL_TO_EXPECTED,
     "Cost per 1,000": contract.COST,
 }  # fmt: skip
 STATUS_WORDS: Final = {MATURED: "matured", WAITING: "waiting", TOO_FEW: "too few known"}
@@ -126,7 +126,7 @@ def grade_rows(table: DataFrame) -> DataFrame:
             "Expected": table["expected"].round(1),
             "Mean PD": [percent(value) for value in table["mean_pd"]],
             "Defaulted (%)": interval,
-            "Chance of as many or more": [percent(value, 2) for value in table["p_more"]],
+            "Chance of as many or more": ["under 0.01 %" if p < 1e-4 else percent(p, 2) for p in table["p_more"]],
             "Light": table["light"],
         }
     )

@@ -33,20 +33,27 @@ def timeline_title(lines: Lines) -> str:
 
 def answer_of(found: Assessed) -> Answer:
     """Say whether the model is still right, on what has matured and on what has not."""
-    if not found.advised.n:
+    advised = found.advised
+    if not advised.n:
         return _nothing_matured(found)
-    advised, metric = found.advised, "roc_auc" if found.book.is_approved_only else "f1"
-    advice = advised.advice
-    head = _HEADS[advice.action] if advice.is_judged else "Too early to judge"
+    head = _HEADS[advised.advice.action] if advised.advice.is_judged else "Too early to judge"
     ratio = _said(measured(found.recent, ACTUAL_TO_EXPECTED), 2)
-    text = (
-        f"{head}: on {advised.n:,} loans decided {months(advised.vintages)}, the newest that matured, "
-        f"{name_of(metric)} is {_said(measured(found.recent, metric))} and {ratio} times the expected defaults came"
-    )
+    metrics = ("roc_auc",) if found.book.is_approved_only else ("recall", "f1")
+    values = ", ".join(f"{name_of(metric)} {_said(measured(found.recent, metric))}" for metric in metrics)
+    who = f"{advised.n:,} loans decided {months(advised.vintages)}, the newest that matured"
+    text = f"{head}: {values} and {ratio} times the expected defaults on {who}"
     if len(found.book.waiting):
-        value = _said(measured(found.waiting, metric))
-        text += f"; of {len(found.book.waiting):,} decided since, the PDs expect {name_of(metric)} about {value}"
-    return Answer(f"{text}.", f"{advice.headline} {measured_words(found.book)}".strip(), advice.is_judged)
+        value = _said(measured(found.waiting, metrics[0]))
+        text += f"; for {len(found.book.waiting):,} decided since, the PDs expect {name_of(metrics[0])} about {value}"
+    return Answer(f"{text}.", f"{_ranking(found)} {measured_words(found.book)}".strip(), advised.advice.is_judged)
+
+
+def _ranking(found: Assessed) -> str:
+    """The ranking now and at release; for a model that is not judged, why."""
+    if not found.advised.advice.is_judged:
+        return found.advised.advice.headline
+    now, before = measured(found.recent, "roc_auc"), measured(found.test, "roc_auc")
+    return f"AUC {_said(now)} on these loans, {_said(before)} on test at release."
 
 
 def _nothing_matured(found: Assessed) -> Answer:

@@ -18,6 +18,7 @@ class Axis:
 
     title: str
     hover: str
+    ticks: str = ".2f"
     level: float | None = None
     level_name: str = ""
 
@@ -39,12 +40,14 @@ def timeline_chart(realised: DataFrame, past: DataFrame, ahead: DataFrame, axis:
     _boundary(figure, realised, ahead)
     if axis.level is not None:
         figure.add_annotation(
-            x=0, xref="paper", y=axis.level, text=axis.level_name, showarrow=False, xanchor="left", yanchor="bottom",
+            x=1, xref="paper", y=axis.level, text=axis.level_name, showarrow=False, xanchor="left", xshift=3,
             font={"size": 12, "color": OTHER},
         )  # fmt: skip
     months = [*realised["vintage"], *past["vintage"], *ahead["vintage"]]
     if months:
         figure.update_xaxes(range=[min(months) - _HALF_MONTH, max(months) + _HALF_MONTH], hoverformat="%B %Y")
+    figure.update_layout(margin={"r": 8 if axis.level is None else 62})
+    figure.update_yaxes(tickformat=axis.ticks)
     figure.update_xaxes(tickformat="%b\n%Y", showgrid=False, **({"dtick": "M1"} if len(set(months)) <= 12 else {}))
     return figure
 

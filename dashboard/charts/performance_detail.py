@@ -10,6 +10,8 @@ from dashboard.charts.style import BAND_OPACITY, CHAMPION, DECLINE, OTHER, base_
 LIGHTS: Final = {"green": ("#009E73", "circle", "green"), "yellow": ("#F5C710", "triangle-up", "yellow"),
                  "red": ("#D55E00", "x", "red"), "too few": (OTHER, "circle-open", "too few")}  # fmt: skip
 """Colour, shape and word of the binomial traffic light: colour is never the only sign."""
+_NAMED_BELOW: Final = 6
+"""More names would not find room; hovering tells."""
 
 
 def curves_chart(curves: DataFrame, marked: Timestamp | None, title: str) -> go.Figure:
@@ -38,18 +40,25 @@ def curves_chart(curves: DataFrame, marked: Timestamp | None, title: str) -> go.
 
 
 def _name_ends(figure: go.Figure, parts: list[tuple[Timestamp, DataFrame]], marked: Timestamp | None) -> None:
-    """Vintages that end in one month share a column of labels, moved apart."""
+    """Vintages that end last are named beside their ends, moved apart; those that end within the bundle below it."""
     top = max((100 * float(part["hi"].max()) for _, part in parts), default=1.0)
-    last = max((int(part["month"].max()) for _, part in parts), default=1)
-    for month in sorted({int(part["month"].max()) for _, part in parts}):
-        here = [
-            (vintage, 100 * float(part["default_rate"].iloc[-1])) for vintage, part in parts if part["month"].max() == month
-        ]
-        heights = spread([height for _, height in here], 0.055 * top)
-        for (vintage, _), height in zip(here, heights, strict=True):
-            label_at(figure, month, height, f"{vintage:%Y-%m}", DECLINE if vintage == marked else OTHER)
-    figure.update_xaxes(range=[0, last * 1.14 + 0.6], dtick=1 if last <= 14 else 3)
+    ends = [(int(part["month"].iloc[-1]), vintage, 100 * float(part["default_rate"].iloc[-1])) for vintage, part in parts]
+    last = max((month for month, _, _ in ends), default=1)
+    full = [(vintage, height) for month, vintage, height in ends if month == last]
+    for (vintage, _), height in zip(full, spread([height for _, height in full], 0.055 * top), strict=True):
+        label_at(figure, last, height, f"{vintage:%Y-%m}", _color(vintage, marked))
+    short = sorted((end for end in ends if end[0] < last), reverse=True)
+    for place, (month, vintage, height) in enumerate(short[:_NAMED_BELOW]):
+        figure.add_annotation(
+            x=month, y=height, text=f"{vintage:%Y-%m}", ax=14, ay=52 + 19 * place, arrowhead=0, arrowwidth=1,
+            arrowcolor=OTHER, standoff=2, font={"color": _color(vintage, marked), "size": 12},
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, last * 1.14 + 0.6], tickvals=list(range(0, last + 1, 1 if last <= 14 else 3)))
     figure.update_yaxes(rangemode="tozero")
+
+
+def _color(vintage: Timestamp, marked: Timestamp | None) -> str:
+    return DECLINE if marked is not None and vintage == marked else OTHER
 
 
 def grades_chart(table: DataFrame, title: str) -> go.Figure:

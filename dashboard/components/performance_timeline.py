@@ -16,21 +16,23 @@ from pipeline.monitoring.performance_metrics import ACTUAL_TO_EXPECTED
 
 AS_OF = "as_of"
 METRIC = "metric"
+_LEVEL = {ACTUAL_TO_EXPECTED: "as many as expected", contract.COST: "promised at approval"}
 _HELP = {ACTUAL_TO_EXPECTED: "Defaults that came, over those that the PDs expected; 1 is as expected."}
 
 
 def pick_day(newest: date) -> date:
     """Return as of which day everything is told; the link holds it when it is not the newest."""
     found = st.date_input(
-        "As known on", None, key=AS_OF, bind="query-params", format="YYYY-MM-DD", min_value=date(2000, 1, 1),
-        help=f"Nothing that became known later is used. Empty: {newest}, the newest day in the log.",
+        "As known on", newest, key=AS_OF, bind="query-params", format="YYYY-MM-DD", min_value=date(2000, 1, 1),
+        max_value=newest, help="Nothing that became known later is used.",
     )  # fmt: skip
-    return min(found, newest) if isinstance(found, date) else newest
+    return found if isinstance(found, date) else newest
 
 
-def pick_metric() -> str:
-    """Return the metric that the time line shows."""
-    name = st.segmented_control("Metric", list(PICKED), default="F1", required=True, key=METRIC, bind="query-params")
+def pick_metric(*, can_know_declined: bool) -> str:
+    """Return the metric that the time line shows; by default recall, or AUC where recall can never be realised."""
+    default = "Recall" if can_know_declined else "AUC"
+    name = st.segmented_control("Metric", list(PICKED), default=default, required=True, key=METRIC, bind="query-params")
     return PICKED[str(name)]
 
 
@@ -44,8 +46,9 @@ def timeline(found: Assessed, metric: str) -> None:
     figure = timeline_chart(lines.realised, lines.past, lines.ahead, _axis(lines, found.book.config.project.currency), title)
     st.plotly_chart(figure, key="timeline", alt=_in_words(lines, title))
     said = (
-        "Solid: realised, with its 95 % interval. Dashed grey: what the PDs alone had expected of the same loans. Hatched: "
-        f"what they expect of loans that have not matured. {_HELP.get(metric) or label_of(metric).help}"
+        "Solid: realised, with its 95 % interval. Dashed grey: what the PDs alone had expected of the same loans. Hatched: what "
+        f"they expect of loans not matured. Dotted: {_LEVEL.get(metric, 'on test at release')}. "
+        f"{_HELP.get(metric) or label_of(metric).help}"
     )
     if lines.note and lines.realised.empty:
         said = f"{lines.note.capitalize()}. {said}"
@@ -57,11 +60,11 @@ def timeline(found: Assessed, metric: str) -> None:
 def _axis(lines: Lines, currency: str) -> Axis:
     level = None if math.isnan(lines.level) else lines.level
     if lines.metric == ACTUAL_TO_EXPECTED:
-        return Axis("Defaults, actual / expected", ".2f", level, "as expected")
+        return Axis("Defaults, actual / expected", ".2f", ".2f", level, "expected")
     if lines.metric == contract.COST:
-        return Axis(f"Money lost to wrong decisions, {currency} per 1,000", ",.0f", level, "promised at approval")
+        return Axis(f"Money lost to wrong decisions, {currency} per 1,000", ",.0f", "~s", level, "promised")
     name = name_of(lines.metric)
-    return Axis(name[:1].upper() + name[1:], ".3f", level, "on test at release")
+    return Axis(name[:1].upper() + name[1:], ".3f", ".2f", level, "on test")
 
 
 def _in_words(lines: Lines, title: str) -> str:

@@ -37,7 +37,7 @@ def draw(project: str) -> None:
     with top:
         page.answer(answer_of(found))
     with left:
-        metric = pick_metric()
+        metric = pick_metric(can_know_declined=not found.book.is_approved_only)
     timeline(found, metric)
     parts(found, metric)
     problem = found.promise.problem
