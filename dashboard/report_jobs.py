@@ -4,7 +4,6 @@ Each is a process of its own (`python -m pipeline report`): Evidently takes seco
 shall burden the pages. One at a time; others wait for their turn.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -32,14 +31,13 @@ _ROOT: Final = Path(pipeline.__file__).parents[1]
 
 @dataclass(frozen=True)
 class State:
-    """A job at one moment. ``said`` is what it does now, or why it failed; ``report_id`` what it made."""
+    """A job at one moment. ``said`` is what it does now, or why it failed; what it made stands among the reports kept."""
 
     step: str
     done: int = 0
     total: int = 0
     said: str = ""
     started: float = 0.0
-    report_id: str = ""
 
     @property
     def is_busy(self) -> bool:
@@ -94,16 +92,15 @@ class Job:
                 return
             self._process = _start(self._command)
             self.state = replace(self.state, step=RUNNING, said="starting", started=time.monotonic())
-        process = self._process
-        late = threading.Timer(LONGEST_SECONDS, process.kill)
+        late = threading.Timer(LONGEST_SECONDS, self._process.kill)
         late.start()
         try:
-            told = _Lines(process.stdout)
-            last = self._follow(process.stderr)
-            code = process.wait()
-            self._ended(code, told.text(), last)
+            with self._process as process:
+                last = self._follow(process.stderr)
+                code = process.wait()
         finally:
             late.cancel()
+        self._ended(code, last)
 
     def _follow(self, lines: IO[str] | None) -> str:
         """Tell each step as it comes; return what was said beside the steps."""
@@ -116,32 +113,19 @@ class Job:
                 other = [*other, line.strip()][-5:]
         return " ".join(other)
 
-    def _ended(self, code: int, result: str, last: str) -> None:
+    def _ended(self, code: int, last: str) -> None:
         if self._stop.is_set():
             self._move(step=STOPPED)
         elif code == 0:
-            self._move(step=DONE, report_id=str(json.loads(result)["id"]))
+            self._move(step=DONE)
         elif self.state.seconds() >= LONGEST_SECONDS:
             self._move(step=FAILED, said=f"it took longer than {LONGEST_SECONDS / 60:.0f} minutes; choose a smaller sample")
         else:
-            self._move(step=FAILED, said=last if code == 2 else f"the process ended with {code}; it may lack memory")
+            self._move(step=FAILED, said=last if code == 2 else f"its process ended with {code}; memory may be short")
 
     def _move(self, **changed: object) -> None:
         with self._lock:
             self.state = replace(self.state, **changed)  # type: ignore[arg-type]  # names are checked by replace
-
-
-class _Lines:
-    """Reads a pipe beside another, so that neither fills up."""
-
-    def __init__(self, pipe: IO[str] | None) -> None:
-        self._found: list[str] = []
-        self._thread = threading.Thread(target=lambda: self._found.extend(pipe or ()), name="riskdeck-report", daemon=True)
-        self._thread.start()
-
-    def text(self) -> str:
-        self._thread.join()
-        return "".join(self._found)
 
 
 def _start(command: list[str]) -> "subprocess.Popen[str]":
@@ -151,15 +135,9 @@ def _start(command: list[str]) -> "subprocess.Popen[str]":
         "PYTHONWARNINGS": "ignore",
     }
     return subprocess.Popen(  # noqa: S603  # our own interpreter and verb; what follows "--" cannot be an option
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
 
 
 class ReportJobs:
@@ -196,4 +174,4 @@ class ReportJobs:
 
 def _command(project: str, first: date, last: date, as_of: date) -> list[str]:
     days = ["--from", first.isoformat(), "--to", last.isoformat(), "--as-of", as_of.isoformat()]
-    return [sys.executable, "-m", "pipeline", "report", *days, "--json", "--", project]
+    return [sys.executable, "-m", "pipeline", "report", *days, "--", project]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dashboard.labels import label_of, moment, number, percent, plain
+from dashboard.labels import label_of, moment, number, percent, plain, short
 
 if TYPE_CHECKING:
     from pipeline.monitoring.evidently_store import ColumnVerdict, Report
@@ -75,7 +75,7 @@ def table(report: "Report") -> pd.DataFrame:
 
 def window(report: "Report") -> str:
     """Name a report in a list."""
-    return f"{report.first} to {report.last}, version {report.model_version}, made {moment(report.made_at)}"
+    return f"{report.first} to {report.last}, version {report.model_version} ({short(report.id)})"
 
 
 def _same(a: float, b: float) -> bool:
