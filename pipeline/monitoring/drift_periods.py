@@ -72,15 +72,7 @@ def judge_periods(counts: DataFrame, references: References, floors: Floors) -> 
     """
     versions = [v for v in references if (counts["model_version"] == v).any()]
     if not versions:
-        return (
-            drift_table(_nothing(references), counts.iloc[:0][["feature", "bin", "count"]])
-            .iloc[:0]
-            .assign(
-                period=pd.Series(dtype="datetime64[us]"),
-                model_version=pd.Series(dtype="int64"),
-                share=pd.Series(dtype="float64"),
-            )
-        )
+        return DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
     parts = [_of_version(counts, references[v], v, floors) for v in versions]
     table = pd.concat(parts, ignore_index=True)
     shown = _deciding(counts[counts["model_version"].isin(versions)])
@@ -92,8 +84,12 @@ def _order(table: DataFrame) -> list[str]:
     return [*first, *(str(name) for name in table.columns if name not in first)]
 
 
-def _nothing(references: References) -> DataFrame:
-    return next(iter(references.values()), DataFrame(columns=list(contract.REFERENCE_COLUMNS))).iloc[:0]
+_TYPES: Final = {
+    "period": "datetime64[us]", "model_version": "int64", "share": "float64", "feature": "object", "n_reference": "int64",
+    "n": "int64", "psi": "float64", "noise": "float64", "verdict": "object", "js": "float64", "missing": "float64",
+    "unseen": "float64", "out_of_range": "float64", "missing_before": "float64", "moved_bin": "object", "note": "object",
+}  # fmt: skip
+"""Columns of `judge_periods` where nothing could be judged."""
 
 
 def _of_version(counts: DataFrame, reference: DataFrame, version: int, floors: Floors) -> DataFrame:
@@ -120,11 +116,6 @@ def decisions_of(counts: DataFrame, by: list[str]) -> DataFrame:
     """Return how many decisions were counted in each group: columns of `by` and n. Every decision has one PD."""
     scored = counts[counts["feature"] == contract.REFERENCE_PD]
     return scored.groupby(by)["count"].sum().rename("n").reset_index()
-
-
-def pooled(counts: DataFrame, reference: DataFrame, floors: Floors) -> DataFrame:
-    """Return `drift_table` of all counts together, a row per feature of the reference; counts: of one version and segment."""
-    return drift_table(reference, _of_reference(counts, reference), (), floors.min_n, floors.psi_warn, floors.psi_alert)
 
 
 def current_runs(table: DataFrame) -> DataFrame:
@@ -166,11 +157,6 @@ def _runs(names: list[str], since: list[Any], periods: Any, psi: Any, verdict: l
         verdict=pd.Series(verdict, dtype=object),
         worst=np.where(np.isneginf(most), np.nan, most),
     )
-
-
-def quantile_counts(counts: DataFrame, reference: DataFrame) -> DataFrame:
-    """Return counts of one version that its reference knows, periods kept, for `drift_parts.bin_quantiles`."""
-    return _of_reference(counts, reference)
 
 
 def shares_by_period(counts: DataFrame, reference: DataFrame) -> DataFrame:
