@@ -144,7 +144,7 @@ def _count_on_cluster(
         while len(tables) > 1:
             tables = [client.submit(add_tables, tables[i : i + _FAN_IN], pure=False) for i in range(0, len(tables), _FAN_IN)]
         rows, done = dict(zip(counted, pieces, strict=True)), 0
-        for future in dask.as_completed(counted):
+        for future in dask.as_completed(counted, loop=client.loop):
             done += rows[future].rows
             if tell is not None:
                 tell(done)
