@@ -1,7 +1,7 @@
 """What is said about the service: the sentence of its tab and light, its tables, and the state of store and model."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -12,10 +12,12 @@ from dashboard.labels import NOT_KNOWN, moment, number, percent, plain
 from pipeline import contract
 from pipeline.monitoring.rule_words import period_text
 from pipeline.project_monitoring import Granularity
+from pipeline.serving.service_events import OTHER, ROW
 
 if TYPE_CHECKING:
     from pipeline.monitoring.health import Health
     from pipeline.monitoring.health_state import Finding, StoreState
+    from pipeline.project import ProjectConfig
     from pipeline.registry.routing import Routing
 
 ERROR_WORDS: Final = {
@@ -42,15 +44,33 @@ ERROR_WORDS: Final = {
 """Kinds of errors that are counted, in words; an unknown kind stands for itself."""
 
 
-def answer(health: "Health", faults: Sequence[str]) -> Answer:
-    """Say how the service did in the newest period, and what is wrong with store or model now."""
+def field_names(config: "ProjectConfig | None") -> dict[str, str]:
+    """How fields are called: by their labels, and in words those that are no inputs."""
+    known = {feature.name: feature.label for feature in config.features} if config else {}
+    return known | {OTHER: "(a field that is not asked for)", ROW: "(a row that does not fit the header)"}
+
+
+def answer(health: "Health", faults: Sequence[str], names: Mapping[str, str]) -> Answer:
+    """Say how the service did in the newest period in which anybody asked, and what is wrong with the store now."""
     if health.is_silent:
-        return Answer("Nobody has asked for a decision in these periods.", " ".join(faults), is_firm=False)
-    row = health.periods.iloc[-1].to_dict()
-    when = period_text(f"{row['period']:%Y-%m-%d}", health.granularity)
-    said = [f"In {when} {decided(row)}", *parts_of(row, health)]
-    wrong = f" {len(faults)} fault{'s' * (len(faults) != 1)} of store or model." if faults else ""
-    return Answer(f"{', '.join(said)}.{wrong}", plain(" ".join(faults)) if faults else "", is_firm=not faults)
+        return Answer("Nobody has asked for a decision in these periods.", plain(" ".join(faults)), is_firm=False)
+    row = newest(health)
+    said = ", ".join([f"In {when(row, health)} {decided(row)}", *parts_of(row, health, names)])
+    since = "" if row["period"] == health.periods["period"].iloc[-1] else " Nobody has asked since."
+    wrong = f" {len(faults)} fault{'s' * (len(faults) != 1)} of the store." if faults else ""
+    return Answer(f"{said}.{since}{wrong}", plain(" ".join(faults)), is_firm=not faults)
+
+
+def newest(health: "Health") -> dict[Any, Any]:
+    """The newest period in which anybody asked."""
+    asked = health.periods[health.periods["asked"] > 0]
+    row: dict[Any, Any] = asked.iloc[-1].to_dict()
+    return row
+
+
+def when(row: dict[Any, Any], health: "Health") -> str:
+    """Name the period of a row."""
+    return period_text(f"{row['period']:%Y-%m-%d}", health.granularity)
 
 
 def decided(row: dict[Any, Any]) -> str:
@@ -59,7 +79,7 @@ def decided(row: dict[Any, Any]) -> str:
     return f"{n:,} application{' was' if n == 1 else 's were'} decided"
 
 
-def parts_of(row: dict[Any, Any], health: "Health") -> list[str]:
+def parts_of(row: dict[Any, Any], health: "Health", names: Mapping[str, str]) -> list[str]:
     """Say how fast, how many were refused and for which field most, and how many failed; what was not seen is left out."""
     said = []
     if math.isfinite(row["latency_p95_ms"]):
@@ -67,26 +87,35 @@ def parts_of(row: dict[Any, Any], health: "Health") -> list[str]:
     refused = int(row["refused"])
     if refused:
         fields = health.refused[health.refused["period"] == row["period"]]
-        most = f", most often for {plain(fields.iloc[0]['field'])}" if len(fields) else ""
-        said.append(f"{refused:,} refused ({percent(row['refused_share'])}){most}")
+        most = f", most often for {plain(_name(fields.iloc[0]['field'], names))}" if len(fields) else ""
+        said.append(f"{refused:,} refused ({share(row['refused_share'])}{most})")
     failed = int(row["failed"])
-    said.append(f"{failed:,} failed ({percent(row['error_share'])})" if failed else "none failed")
+    said.append(f"{failed:,} failed ({share(row['error_share'])})" if failed else "none failed")
     return said
 
 
-def refused_table(health: "Health") -> pd.DataFrame:
-    """Faults by field over all periods and in the newest one, most frequent first, each with its share of those who asked."""
-    asked = int(health.periods["asked"].sum())
-    newest = health.refused[health.refused["period"] == health.periods["period"].iloc[-1]].set_index("field")
+def share(value: float) -> str:
+    """Write a share in per cent; one that is not nought is never written as nought."""
+    return "below 0.1 %" if 0 < value < 0.001 else percent(value)
+
+
+def _name(field: str, names: Mapping[str, str]) -> str:
+    return names.get(field, field)
+
+
+def refused_table(health: "Health", names: Mapping[str, str]) -> pd.DataFrame:
+    """Faults by field over all periods and in the newest busy one, most frequent first, each with its share of who asked."""
+    asked, last = int(health.periods["asked"].sum()), newest(health)
+    late = health.refused[health.refused["period"] == last["period"]].set_index("field")
     table = pd.DataFrame(health.refused.groupby("field", as_index=False)["n"].sum())
     table = table.sort_values("n", ascending=False, ignore_index=True)
-    shares = table["field"].map(newest["share"]).astype(float).fillna(0.0)
+    shares = table["field"].map(late["share"]).astype(float).fillna(0.0)
     return pd.DataFrame(
         {
-            "Field": table["field"],
+            "Field": [_name(field, names) for field in table["field"]],
             "Faults": table["n"],
             "Of all who asked (%)": 100 * (table["n"] / asked).clip(upper=1.0),
-            "In the newest period (%)": 100 * shares,
+            f"In {when(last, health)} (%)": 100 * shares,
         }
     )
 
@@ -117,10 +146,9 @@ def shadow(health: "Health", routing: "Routing | None") -> str:
             "`python -m pipeline release route NUMBER --mode shadow --as NAME --reason WHY`; nobody's decision changes by that."
         )
     row = seen.iloc[-1].to_dict()
-    when = period_text(f"{row['period']:%Y-%m-%d}", health.granularity)
     band = f"[{percent(row['disagreement_lo'])}, {percent(row['disagreement_hi'])}]"
     said = (
-        f"In {when} the other model would have decided **{percent(row['disagreement'])}** {band} otherwise "
+        f"In {when(row, health)} the other model would have decided **{percent(row['disagreement'])}** {band} otherwise "
         f"(n = {int(row['n_shadow']):,}); the challenger's PDs are {points(row['pd_difference'])} on average."
     )
     return f"{said} {_canary(row, routing)}".strip()
@@ -174,11 +202,11 @@ def store_facts(state: "StoreState") -> str:
 
 
 def volume_title(health: "Health") -> str:
-    """The finding of the picture of volumes: the newest period beside the median of those before."""
-    counts = health.periods["decided"]
-    newest = period_text(f"{health.periods['period'].iloc[-1]:%Y-%m-%d}", health.granularity)
-    said = f"{int(counts.iloc[-1]):,} decided in {newest}"
-    usual = int(counts.iloc[:-1].median()) if len(counts) > 2 else None
+    """The finding of the picture of volumes: the newest busy period beside the median of those before."""
+    row = newest(health)
+    before = health.periods["decided"][health.periods["period"] < row["period"]]
+    said = f"{int(row['decided']):,} decided in {when(row, health)}"
+    usual = int(before.median()) if len(before) > 1 else None
     return said if usual is None else f"{said}; {usual:,} in a usual {health.granularity} before"
 
 
@@ -186,7 +214,9 @@ def latency_title(health: "Health") -> str:
     """The finding of the picture of latencies."""
     seen = health.periods[health.periods["n_timed"] > 0]
     row = seen.iloc[-1]
-    return f"95 of 100 applicants were answered within {number(float(row['latency_p95_ms']), 0)} ms"
+    said = f"95 of 100 were answered within {number(float(row['latency_p95_ms']), 0)} ms in {when(row.to_dict(), health)}"
+    usual = seen["latency_p95_ms"].iloc[:-1].median()
+    return f"{said}; {number(float(usual), 0)} ms in a usual {health.granularity} before" if len(seen) > 2 else said
 
 
 def window_of(granularity: Granularity) -> int:

@@ -347,6 +347,12 @@ def _batch_jobs() -> BatchJobs:
     return BatchJobs()
 
 
+def has_store() -> bool:
+    """Tell whether there is a store to look into: opening a file that is not there would create it."""
+    url = load_settings().database_url
+    return not url.startswith("sqlite:") or Path(urlsplit(url).path.removeprefix("/")).absolute().is_file()
+
+
 def store_engine() -> "Engine":
     """The engine of the store, one per process and address. Raises StoreError when the store cannot be opened."""
     return _engine(load_settings().database_url)
@@ -386,7 +392,7 @@ def _release(url: str, project: str) -> Release:
     from pipeline.registry.policies import PolicyError, read_policy
     from pipeline.store.engine import StoreError, open_store
 
-    if url.startswith("sqlite:") and not Path(urlsplit(url).path.removeprefix("/")).absolute().is_file():
+    if not has_store():
         return Release()
     try:
         engine = open_store(url)

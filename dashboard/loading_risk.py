@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import streamlit as st
 from pandas import DataFrame
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.registry.routing import Routing
 
 Granularity = Literal["day", "week", "month"]
+LOOK_SECONDS: Final = 120
+"""How long a look at ledger, alias and the model's bytes holds; a desk that scores looks by itself every minute."""
 
 
 def as_of(project: str) -> date | None:
@@ -255,7 +257,7 @@ def model_findings(project: str) -> "tuple[Finding, ...]":
     return _model_findings(_where(), project)
 
 
-@st.cache_data(ttl=loading.TTL_SECONDS, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=LOOK_SECONDS, max_entries=16, show_spinner=False)
 def _model_findings(where: str, project: str) -> "tuple[Finding, ...]":  # noqa: ARG001  # places and addresses: cache key
     from pipeline.monitoring.health_state import model_findings as look
 
@@ -288,3 +290,11 @@ def _monitoring(where: str, project: str) -> "Monitoring":  # noqa: ARG001  # wh
     from pipeline.monitoring.monitor import monitoring_of
 
     return monitoring_of(load_settings(), loading.store_engine(), project)
+
+
+def counted_decisions(project: str, first: date, last: date) -> int:
+    """How many decisions of these days are counted. Raises StoreError."""
+    from pipeline.contract import PROFILE_DECISION
+
+    table = CachedProfiles(project).counts(first, last, "month", features=(PROFILE_DECISION,))
+    return int(table["count"].sum())

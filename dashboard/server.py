@@ -16,7 +16,9 @@ EVERY_PAGE_NEEDS: Final = (
     "dashboard.loading", "dashboard.components.page", "dashboard.components.board_columns", "dashboard.components.compare",
     "dashboard.components.leaderboard", "dashboard.components.pictures", "dashboard.components.run_detail",
     "dashboard.components.trade_off_parts", "dashboard.components.applicant_states", "dashboard.components.applicant_parts",
-    "dashboard.components.applicant_case", "pipeline.registry.ledger", "pipeline.registry.policies", "pyarrow.parquet",
+    "dashboard.components.applicant_case", "dashboard.components.lights", "dashboard.components.todo",
+    "pipeline.monitoring.alerts", "pipeline.monitoring.health", "pipeline.monitoring.health_state", "pipeline.registry.ledger",
+    "pipeline.registry.policies", "pyarrow.parquet",
 )  # fmt: skip
 """Not MLflow, scikit-learn or LightGBM: no page waits for those, even where `app.py` runs alone."""
 SCORING_NEEDS: Final = ("pipeline.serving.scorer", "pipeline.serving.decision_log", "lightgbm")

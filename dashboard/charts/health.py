@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import accumulate
 from typing import Final
 
 import plotly.graph_objects as go
@@ -20,22 +21,31 @@ def volume_chart(
     """Draw decisions per period, one part of the bar per source. volume: period, source, n; names: how sources are called."""
     figure = base_figure(title, "", "Decisions", 300)
     present = [source for source in names if (volume["source"] == source).any()]
-    below = 0
     for i, source in enumerate(present):
         mine = volume[volume["source"] == source].set_index("period")["n"].reindex(list(periods)).fillna(0)
         figure.add_bar(
             x=list(periods), y=mine, marker={"color": OTHER, "opacity": OPACITY[i % len(OPACITY)], "line": {"width": 0}},
             hovertemplate=f"%{{x|{_TICKS[granularity]}}}<br>{literal(names[source])}: %{{y:,}}<extra></extra>",
         )  # fmt: skip
-        newest = int(mine.iloc[-1])
-        if len(present) > 1 and newest:
-            label_at(figure, len(periods) - 1, below + newest / 2, names[source], None, anchor="left", shift=0)
-            figure.layout.annotations[-1].update(x=periods[-1], xshift=14)
-        below += newest
     figure.update_layout(barmode="stack", bargap=0.25, margin_r=60 if len(present) > 1 else 8)
     figure.update_xaxes(tickformat=_TICKS[granularity], nticks=6)
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", tickformat=",")
+    if len(present) > 1:
+        _name_parts(figure, volume, {source: names[source] for source in present})
     return figure
+
+
+def _name_parts(figure: go.Figure, volume: DataFrame, names: Mapping[str, str]) -> None:
+    """Write the sources beside the newest bar, each at the height of its part."""
+    period = volume["period"].max()
+    newest = volume[volume["period"] == period].set_index("source")["n"]
+    parts = [(name, int(newest.get(source, 0))) for source, name in names.items()]
+    tops = list(accumulate(n for _, n in parts))
+    shown = [(name, top - n / 2) for (name, n), top in zip(parts, tops, strict=True) if n]
+    highest = float(volume.groupby("period")["n"].sum().max())
+    for (name, _), height in zip(shown, spread([middle for _, middle in shown], 0.09 * highest, highest), strict=True):
+        label_at(figure, period, height, name, None)
+        figure.layout.annotations[-1].update(xshift=16)
 
 
 def latency_chart(table: DataFrame, granularity: str, title: str) -> go.Figure:

@@ -1,5 +1,6 @@
 """Is the service well: volume, answer times, what was refused and failed, the model beside, and the state of the store."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -24,28 +25,26 @@ def show(project: str) -> None:
     try:
         state, last = loading_risk.store_state(project), loading_risk.as_of(project)
         top = st.container()
-        granularity, n = _pick_span(project)
+        config = loading.project_config(loading.read_release(project).run_id, project)
+        granularity, n = _pick_span(config.monitoring.granularity if config else "month")
         found = None if last is None else loading_risk.health(project, last, granularity, n)
     except StoreError as error:
         return page.unavailable(str(error))
-    faults = [state.finding.fault] if state.finding.fault else []
+    names, faults = health_words.field_names(config), [state.finding.fault] if state.finding.fault else []
     with top:
         if found is None or found.is_silent:
             _silence(project)
         else:
-            page.answer(health_words.answer(found, faults))
+            page.answer(health_words.answer(found, faults, names))
     if found is not None and not found.is_silent:
         _pictures(found)
-        _tables(found, project)
+        _tables(found, project, names)
         beside(found, project)
     return checks(project, state)
 
 
-def _pick_span(project: str) -> "tuple[Granularity, int]":
+def _pick_span(usual: "Granularity") -> "tuple[Granularity, int]":
     """The project's own periods, or the last days."""
-    release = loading.read_release(project)
-    config = loading.project_config(release.run_id, project)
-    usual: Granularity = config.monitoring.granularity if config else "month"
     words = {"periods": f"By {usual}", "days": f"Last {RECENT_DAYS} days"}
     chosen = st.segmented_control(
         "Time", list(words), default="periods", format_func=lambda name: words[name], required=True, key="health_time",
@@ -83,15 +82,16 @@ def _pictures(found: "Health") -> None:
         )
 
 
-def _tables(found: "Health", project: str) -> None:
+def _tables(found: "Health", project: str, names: Mapping[str, str]) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Refused, by field**")
         if found.refused.empty:
             st.markdown(":green[:material/check:] No input was refused.")
         else:
-            table = health_words.refused_table(found)
-            st.dataframe(table, hide_index=True, alt="Refused inputs by field", column_config=_PERCENT)
+            table = health_words.refused_table(found, names)
+            shares = {name: st.column_config.NumberColumn(format="%.1f") for name in map(str, table) if name.endswith("(%)")}
+            st.dataframe(table, hide_index=True, alt="Refused inputs by field", column_config=shares)
             download(table, f"{project}-refused.csv", "refused")
     with right:
         st.markdown("**Errors, by kind**")
@@ -99,6 +99,3 @@ def _tables(found: "Health", project: str) -> None:
             st.markdown(":green[:material/check:] No request failed.")
         else:
             st.dataframe(health_words.errors_table(found), hide_index=True, alt="Errors by kind")
-
-
-_PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("Of all who asked (%)", "In the newest period (%)")}

@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, loading, ranking
-from dashboard.components import lights, page
+from dashboard import answers, health_words, light_words, loading, overview_book, ranking
+from dashboard.components import page, todo
 from dashboard.components.headline import headline, live_pair
+from dashboard.components.lights import lights
 from dashboard.labels import plain
 from dashboard.worth import Worth, worth
 from pipeline import contract
@@ -27,12 +28,15 @@ def draw(project: str) -> None:
     run = candidates[candidates["run_id"] == run_id].iloc[0]
     config = loading.project_config(run_id, project)
     value = worth(run, release, config)
-    todo = lights.troubles(runs.table, release, loading.optional_json(run_id, contract.ARTIFACT_GATES))
-    page.answer(_answer(run, plain(names[run_id]), release, value, len(todo), project))
-    lights.lights(run, release, value, loading.optional_json(run_id, contract.ARTIFACT_CHECKS))
+    watch, labels = overview_book.watch(project, config), health_words.field_names(config)
+    waiting = todo.troubles(runs.table, release, loading.optional_json(run_id, contract.ARTIFACT_GATES))
+    n_waiting = len(waiting) + len(todo.waiting_alerts(watch))
+    page.answer(_answer(run, plain(names[run_id]), release, value, n_waiting, project))
+    checks = loading.optional_json(run_id, contract.ARTIFACT_CHECKS)
+    lights(light_words.four_lights(run, release, value, checks, watch, labels))
     headline(run, value)
     live_pair(release)
-    lights.what_needs_somebody(todo)
+    todo.what_needs_somebody(waiting, watch, labels)
     _onwards(run_id)
     return page.freshness(runs, left_out)
 

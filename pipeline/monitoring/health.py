@@ -182,8 +182,11 @@ def _period_rows(found: Health) -> Iterator[_Row]:
 
 
 def _field_rows(found: Health) -> Iterator[_Row]:
-    """Every field that was ever at fault, in every period: a rule must see it end."""
+    """Every field that was ever at fault, in every period: a rule must see it end; where none was, all of them together."""
     asked = found.periods.set_index("period")["asked"]
+    if found.refused.empty:
+        for period, n in asked.items():
+            yield "refused_share", "", f"{period:%Y-%m-%d}", 0.0 if n else np.nan, int(n), "" if n else "nobody asked"
     for field, rows in found.refused.groupby("field"):
         shares = rows.set_index("period")["share"].reindex(asked.index).fillna(0.0)
         for period, n, share in zip(asked.index, asked, shares, strict=True):

@@ -1,0 +1,82 @@
+"""What the Overview reads of the watch: alerts, the service in its newest period, and the vintage that matures next."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dashboard import loading, loading_risk
+from pipeline.project import ProjectConfig
+from pipeline.store.address import StoreError
+
+if TYPE_CHECKING:
+    from pipeline.monitoring.alerts import Alert
+    from pipeline.monitoring.health import Health
+
+
+@dataclass(frozen=True)
+class Maturing:
+    """The month of decisions whose outcomes are all in next: its first day, decisions, and the day on which it is."""
+
+    vintage: date
+    n: int
+    on: date
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is known of the watch; ``problem`` says why nothing can be read."""
+
+    alerts: "tuple[Alert, ...]" = ()
+    """Those that nobody has closed."""
+    as_of: date | None = None
+    uncounted: int = 0
+    fault: str = ""
+    """Of the store."""
+    health: "Health | None" = None
+    """Of the newest period with a decision."""
+    maturing: Maturing | None = None
+    problem: str = ""
+
+
+def watch(project: str, config: ProjectConfig | None) -> Watch:
+    """Read the watch of a project; nothing is computed that grows with the number of decisions."""
+    if not loading.has_store():
+        return Watch()
+    try:
+        return _read(project, config)
+    except StoreError as error:
+        return Watch(problem=str(error))
+
+
+def _read(project: str, config: ProjectConfig | None) -> Watch:
+    as_of = loading_risk.as_of(project)
+    if as_of is None:
+        return Watch()
+    state = loading_risk.store_state(project)
+    left = tuple(alert for alert in loading_risk.alerts(project) if alert.state != "resolved")
+    health, maturing = None, None
+    if state.last_decision is not None:
+        grain = config.monitoring.granularity if config else "month"
+        health = loading_risk.health(project, state.last_decision.date(), grain, 1)
+    if config is not None:
+        maturing = next_to_mature(project, as_of, config.data.outcome_months)
+    return Watch(left, as_of, state.uncounted, state.finding.fault, health, maturing)
+
+
+def next_to_mature(project: str, as_of: date, outcome_months: int) -> Maturing | None:
+    """Return the first vintage that has not matured on a day, None where nobody was decided in it.
+
+    A vintage is a calendar month of decisions; it has matured when the last of them is ``outcome_months`` old.
+    """
+    month = pd.Timestamp(as_of).to_period("M") - outcome_months
+    while (on := _matures(month, outcome_months)) <= as_of:
+        month += 1
+    counts = loading_risk.counted_decisions(project, month.start_time.date(), month.end_time.date())
+    return Maturing(month.start_time.date(), counts, on) if counts else None
+
+
+def _matures(month: pd.Period, outcome_months: int) -> date:
+    found: date = (month.end_time.normalize() + pd.DateOffset(months=outcome_months)).date()
+    return found
