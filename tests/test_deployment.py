@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.served import ENTRY
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -208,7 +210,7 @@ def test_the_shipped_server_listens_on_loopback_alone_and_the_container_on_every
     assert accepts("127.0.0.1", shipped)
     assert not accepts("127.0.0.2", shipped)
     start = command("CMD")
-    assert start[1:5] == ["-m", "streamlit", "run", "dashboard/server.py"]
+    assert start[1:5] == ["-m", "streamlit", "run", ENTRY], "what browser tests and the bench visit is what is shipped"
     with streamlit(tmp_path, *start[5:]) as port:
         assert accepts("127.0.0.2", port)
 

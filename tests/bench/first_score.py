@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.applicant import released_desk
-from tests.bench.pages import CHROMIUM, FLAGS, dashboard
+from tests.served import CHROMIUM, FLAGS, dashboard
 
 REPEATS = 5
 ANSWERED = (
@@ -42,7 +42,7 @@ def measure(repeats: int = REPEATS) -> FirstScores | None:
     with tempfile.TemporaryDirectory(prefix="riskdeck-bench-") as folder, sync_playwright() as playwright:
         home = Path(folder)
         released_desk(home)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         waits = [_first_score(browser, home) for _ in range(repeats)]
         browser.close()
     page, answer = zip(*waits, strict=True)

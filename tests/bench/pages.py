@@ -3,18 +3,13 @@
 Takes some minutes, most of it for making the runs and the curve.
 """
 
-import os
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,17 +22,8 @@ from pipeline.evaluation.cost import CaseCosts, money_table, saving_at
 from pipeline.evaluation.curve import confusion_at, threshold_curve
 from pipeline.project import read_project_text
 from tests.bench.index import REPEATS, ROOT, RUNS, fill_store, shared_artifacts
+from tests.served import CHROMIUM, FLAGS, dashboard, environment
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CURVE_ROWS = 1_000_000
 CONTENT = """() => !!document.querySelector('[data-testid="stMain"] h3')"""
 STORY = """() => [...document.querySelectorAll('[data-testid="stMarkdown"]')].map(e => e.innerText)
@@ -79,7 +65,7 @@ def measure() -> Waits | None:
         fill_store(home, RUNS)
         share_evaluation(shared_artifacts(home))
         wide = log_wide_run(home)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         warm_index(home)
         cold = [visit_cold(browser, home) for _ in range(REPEATS)]
         moved = move_cutoff(browser, home, wide)
@@ -143,40 +129,6 @@ def warm_index(home: Path) -> None:
     )
     code += "[i.sync(p) for p in ('simulated', 'taiwan')]"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(home), check=True, capture_output=True)
-
-
-def environment(home: Path) -> dict[str, str]:
-    """This process's, with a home of its own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_TRACKING", "RISKDECK_"))}
-    return {**kept, "RISKDECK_HOME": str(home), "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-@contextmanager
-def dashboard(home: Path) -> Iterator[tuple[str, int]]:
-    """A dashboard process of its own: its address and process id."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(home), stdout=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://localhost:{port}/_stcore/health")
-        yield f"http://localhost:{port}", process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_for(url: str) -> None:
-    """Wait until the server says ok."""
-    for _ in range(240):
-        try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.25)
-    raise SystemExit(f"{url} did not answer within 60 s")
 
 
 def visit_cold(browser: Any, home: Path) -> tuple[float, float, float]:
