@@ -118,7 +118,7 @@ def load_book(
 
 
 def mark_of(engine: Engine, project: str) -> tuple[int, int]:
-    """Return the numbers of the newest decision and outcome of a project, 0 where there is none; a kept book is good as long."""
+    """Return the numbers of the newest decision and outcome of a project, 0 for none: a book is good as long."""
     with engine.connect() as connection:
         newest = [
             connection.scalar(select(table.c.seq).where(table.c.project == project).order_by(table.c.seq.desc()).limit(1))

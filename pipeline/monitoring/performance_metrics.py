@@ -12,8 +12,9 @@ from pipeline.evaluation.estimate import estimate_performance, track_record
 from pipeline.evaluation.grades import grade_table
 from pipeline.evaluation.inputs import FloatArray
 from pipeline.evaluation.vintages import performance_by_vintage, performance_of, vintage_curves
+from pipeline.monitoring.performance_belief import belief
 from pipeline.monitoring.performance_book import Book
-from pipeline.monitoring.performance_money import cost_expected, cost_realised, level_sd
+from pipeline.monitoring.performance_money import cost_expected, cost_realised
 
 ACTUAL_TO_EXPECTED: Final = "actual_to_expected"
 OF_DECISIONS: Final = ("accuracy", "precision", "recall", "f1")
@@ -47,7 +48,8 @@ def realised(book: Book) -> DataFrame:
 def estimated(book: Book, rows: DataFrame) -> DataFrame:
     """Return what the PDs alone expect of each vintage of these loans: `COLUMNS`, with 95 % intervals.
 
-    Nothing of their outcomes is used, whatever is known already. See `estimate.CAVEAT`.
+    PDs are taken as the run's test rows put them right (`performance_belief`). Nothing of the loans' outcomes is used, whatever
+    is known already. See `estimate.CAVEAT`.
     """
     tables = [_estimate(book, part).assign(vintage=vintage) for vintage, part in rows.groupby("vintage", sort=True)]
     return concat(tables, ignore_index=True)[list(COLUMNS)] if tables else DataFrame(columns=list(COLUMNS))
@@ -107,9 +109,11 @@ def _money_row(vintage: object, part: DataFrame, cost: Measured, note: str) -> t
 
 
 def _estimate(book: Book, rows: DataFrame) -> DataFrame:
-    table = estimate_performance(rows["pd"], decided_at_cutoff(rows), logit_sd=level_sd(book, rows)).assign(note="")
-    rate, cost = measured(table, "default_rate"), cost_expected(book, rows)
-    level = rate.value if rate.value > 0 else math.nan
+    believed, declined = belief(book, rows), rows["is_declined"].to_numpy(dtype=bool)
+    # Cut-offs that repeat what was decided: recalibrated PDs stand elsewhere than the policy's own.
+    cutoffs = np.where(declined, 0.0, math.inf)
+    table = estimate_performance(believed.pd, cutoffs, logit_error=believed.errors).assign(note="")
+    rate, cost, level = measured(table, "default_rate"), cost_expected(book, rows), float(rows["pd"].mean())
     extra = [
         (ACTUAL_TO_EXPECTED, rate.value / level, rate.lo / level, rate.hi / level, ""),
         (contract.COST, cost[0].value, cost[0].lo, cost[0].hi, cost[1]),

@@ -13,6 +13,7 @@ from pipeline import contract
 from pipeline.evaluation.advice import Measured
 from pipeline.evaluation.cost import CashCosts, LoanCosts, losses_by_decision
 from pipeline.evaluation.inputs import FloatArray
+from pipeline.monitoring.performance_belief import belief
 from pipeline.monitoring.performance_book import Book
 from pipeline.monitoring.performance_promise import NOT_MEASURED, Promise
 
@@ -70,23 +71,17 @@ def saving_realised(book: Book, rows: DataFrame) -> tuple[Measured, str]:
 def cost_expected(book: Book, rows: DataFrame) -> tuple[Measured, str]:
     """Return money that the PDs expect to be lost per 1,000 of these loans, with the interval of what outcomes may make of it.
 
-    The sum of independent losses, each of two values: its variance is exact. The standard error of the PDs' level is added.
+    The sum of independent losses, each of two values: its variance is exact. The errors of the PDs' calibration are added.
     """
     found, note = _collected(book, rows)
     if any(isinstance(book.promises[str(policy)].costs, CashCosts) for policy in rows["policy_id"].unique()):
         return NOT_MEASURED, "cash is known only once it has flowed; nothing can be expected of it"
     if found is None or rows.empty:
         return NOT_MEASURED, note
-    pds = rows["pd"].to_numpy(dtype=np.float64)
-    spread, gap = pds * (1 - pds), found.if_default - found.if_good
-    sd = math.hypot(math.sqrt(float(spread @ gap**2)), level_sd(book, rows) * float(spread @ gap))
-    return _around(1000 * float(found.of(pds).mean()), 1000 * sd / len(rows)), ""
-
-
-def level_sd(book: Book, rows: DataFrame) -> float:
-    """Standard error of the PDs' level in log-odds: that of the policies that decided, by their share of the rows."""
-    shares = rows["policy_id"].value_counts(normalize=True)
-    return float(sum(share * book.promises[str(policy)].logit_sd for policy, share in shares.items()))
+    believed = belief(book, rows)
+    spread, gap = believed.pd * (1 - believed.pd), found.if_default - found.if_good
+    variance = float(spread @ gap**2) + float(np.sum((believed.errors.T @ (spread * gap)) ** 2))
+    return _around(1000 * float(found.of(believed.pd).mean()), 1000 * math.sqrt(variance) / len(rows)), ""
 
 
 def cost_promised(book: Book, rows: DataFrame) -> float:

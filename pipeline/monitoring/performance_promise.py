@@ -14,6 +14,7 @@ from pipeline.evaluation.advice import Measured
 from pipeline.evaluation.cost import Costs
 from pipeline.evaluation.inputs import FloatArray
 from pipeline.evaluation.policy import Review
+from pipeline.evaluation.recalibration import Recalibration, fit_recalibration
 from pipeline.evaluation.vintages import decided_metrics
 from pipeline.monitoring.baseline import Artifacts, decisions_of
 from pipeline.project import ProjectConfig, ProjectError, list_projects, load_project, parse_project
@@ -36,8 +37,9 @@ class Promise:
     review: Review
     test: DataFrame = field(repr=False)
     """Columns `TEST_COLUMNS`; empty where the run's scored rows cannot be read."""
-    logit_sd: float
-    """Standard error of the level of PDs in log-odds, from the out-of-fold rows they were calibrated on; 0 where unknown."""
+    calibration: Recalibration
+    """By how much the PDs were off on the test rows, and how sure that is; without enough of them only the error of the level
+    is known, from the out-of-fold rows on which PDs were calibrated."""
     problem: str = ""
     """Why there are no test rows."""
 
@@ -81,9 +83,11 @@ def promise_of(policy: Policy, config: ProjectConfig, artifacts: Artifacts) -> P
     try:
         holdout = artifacts.table(policy.run_id, contract.ARTIFACT_HOLDOUT)
     except (LookupError, TrackingUnavailable) as error:
-        return Promise(policy, costs, review, DataFrame(columns=list(TEST_COLUMNS)), 0.0, str(error))
+        return Promise(policy, costs, review, DataFrame(columns=list(TEST_COLUMNS)), Recalibration(), str(error))
     valid = holdout.loc[holdout["split"] == contract.VALID, contract.HOLDOUT_PD].to_numpy(dtype=np.float64)
-    return Promise(policy, costs, review, _test_rows(holdout, policy), level_error(valid))
+    test = _test_rows(holdout, policy)
+    unknown = Recalibration(covariance=np.diag([level_error(valid) ** 2, 0.0]))
+    return Promise(policy, costs, review, test, fit_recalibration(test["y"], test["pd"]) or unknown)
 
 
 def level_error(pds: FloatArray) -> float:

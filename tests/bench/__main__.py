@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import applicant, batch, drift, first_score, http, index, pages, replay
+from tests.bench import applicant, batch, drift, estimate, first_score, http, index, pages, replay
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -120,6 +120,7 @@ def _what(line: str) -> str:
 PARTS: dict[str, Callable[[], Any]] = {
     "training": training, "index": index.measure, "pages": pages.measure, "applicant": applicant.measure,
     "first_score": first_score.measure, "batch": batch.measure, "http": http.measure, "drift": drift.measure,
+    "estimate": estimate.measure,
     "replay": replay.measure,
 }  # fmt: skip
 

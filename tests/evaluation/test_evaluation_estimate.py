@@ -95,7 +95,7 @@ def test_concept_drift_is_invisible_and_said_to_be():
 
 def test_a_known_calibration_error_widens_the_interval_and_moves_no_value():
     pd, _ = loans(5_000, 5)
-    plain, wide = (by_metric(estimate_performance(pd, 0.25, logit_sd=sd)) for sd in (0.0, 0.2))
+    plain, wide = (by_metric(estimate_performance(pd, 0.25, logit_error=sd)) for sd in (0.0, 0.2))
     assert (plain["value"] == wide["value"]).all()
     width = (wide["hi"] - wide["lo"]) / (plain["hi"] - plain["lo"]).replace(0, np.nan)
     assert width["default_rate"] > 3
