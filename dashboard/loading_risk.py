@@ -292,9 +292,10 @@ def _monitoring(where: str, project: str) -> "Monitoring":  # noqa: ARG001  # wh
     return monitoring_of(load_settings(), loading.store_engine(), project)
 
 
-def counted_decisions(project: str, first: date, last: date) -> int:
-    """How many decisions of these days are counted. Raises StoreError."""
+def decisions_by_month(project: str, first: date, last: date) -> dict[date, int]:
+    """How many decisions of each month are counted, oldest first. Raises StoreError."""
     from pipeline.contract import PROFILE_DECISION
 
     table = CachedProfiles(project).counts(first, last, "month", features=(PROFILE_DECISION,))
-    return int(table["count"].sum())
+    sums = table.groupby("period", sort=True)["count"].sum().reset_index()
+    return {row["period"].date(): int(row["count"]) for row in sums.to_dict("records")}

@@ -66,15 +66,17 @@ def _read(project: str, config: ProjectConfig | None) -> Watch:
 
 
 def next_to_mature(project: str, as_of: date, outcome_months: int) -> Maturing | None:
-    """Return the first vintage that has not matured on a day, None where nobody was decided in it.
+    """Return the first vintage with decisions that has not matured on a day, None where there is none.
 
     A vintage is a calendar month of decisions; it has matured when the last of them is ``outcome_months`` old.
     """
-    month = pd.Timestamp(as_of).to_period("M") - outcome_months
-    while (on := _matures(month, outcome_months)) <= as_of:
-        month += 1
-    counts = loading_risk.counted_decisions(project, month.start_time.date(), month.end_time.date())
-    return Maturing(month.start_time.date(), counts, on) if counts else None
+    newest = pd.Timestamp(as_of).to_period("M")
+    counts = loading_risk.decisions_by_month(project, (newest - outcome_months).start_time.date(), newest.end_time.date())
+    for start, n in counts.items():
+        on = _matures(pd.Period(start, freq="M"), outcome_months)
+        if n and on > as_of:
+            return Maturing(start, n, on)
+    return None
 
 
 def _matures(month: pd.Period, outcome_months: int) -> date:

@@ -1,14 +1,36 @@
-"""What runs beside the champion, and whether store and model are as they should be right now."""
+"""What was refused and failed, what runs beside the champion, and whether store and model are as they should be right now."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import health_words, loading_risk
+from dashboard.components.downloads import download
 
 if TYPE_CHECKING:
     from pipeline.monitoring.health import Health
     from pipeline.monitoring.health_state import StoreState
+
+
+def tables(found: "Health", project: str, names: Mapping[str, str]) -> None:
+    """List what was refused by field and what failed by kind, each with a table to take along."""
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Refused, by field**")
+        if found.refused.empty:
+            st.markdown(":green[:material/check:] No input was refused.")
+        else:
+            table = health_words.refused_table(found, names)
+            shares = {name: st.column_config.NumberColumn(format="%.1f") for name in map(str, table) if name.endswith("(%)")}
+            st.dataframe(table, hide_index=True, alt="Refused inputs by field", column_config=shares)
+            download(table, f"{project}-refused.csv", "refused")
+    with right:
+        st.markdown("**Errors, by kind**")
+        if found.errors.empty:
+            st.markdown(":green[:material/check:] No request failed.")
+        else:
+            st.dataframe(health_words.errors_table(found), hide_index=True, alt="Errors by kind")
 
 
 def beside(found: "Health", project: str) -> None:

@@ -1,6 +1,5 @@
 """Is the service well: volume, answer times, what was refused and failed, the model beside, and the state of the store."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -8,8 +7,7 @@ import streamlit as st
 from dashboard import health_words, loading, loading_risk
 from dashboard.charts.health import latency_chart, volume_chart
 from dashboard.components import page
-from dashboard.components.downloads import download
-from dashboard.components.health_checks import beside, checks
+from dashboard.components.health_checks import beside, checks, tables
 from dashboard.decision_book import SOURCE_WORDS
 from pipeline.store.address import StoreError
 
@@ -35,10 +33,13 @@ def show(project: str) -> None:
         if found is None or found.is_silent:
             _silence(project)
         else:
-            page.answer(health_words.answer(found, faults, names))
+            said = health_words.answer(found, faults, names)
+            st.markdown(f"#### {said.text}", anchors=False)
+            if said.detail:
+                st.markdown(f":red[:material/error:] {said.detail}")
     if found is not None and not found.is_silent:
         _pictures(found)
-        _tables(found, project, names)
+        tables(found, project, names)
         beside(found, project)
     return checks(project, state)
 
@@ -80,22 +81,3 @@ def _pictures(found: "Health") -> None:
         st.plotly_chart(
             latency_chart(found.periods, found.granularity, title), key="health_latency", alt=f"Three lines. {title}."
         )
-
-
-def _tables(found: "Health", project: str, names: Mapping[str, str]) -> None:
-    left, right = st.columns(2)
-    with left:
-        st.markdown("**Refused, by field**")
-        if found.refused.empty:
-            st.markdown(":green[:material/check:] No input was refused.")
-        else:
-            table = health_words.refused_table(found, names)
-            shares = {name: st.column_config.NumberColumn(format="%.1f") for name in map(str, table) if name.endswith("(%)")}
-            st.dataframe(table, hide_index=True, alt="Refused inputs by field", column_config=shares)
-            download(table, f"{project}-refused.csv", "refused")
-    with right:
-        st.markdown("**Errors, by kind**")
-        if found.errors.empty:
-            st.markdown(":green[:material/check:] No request failed.")
-        else:
-            st.dataframe(health_words.errors_table(found), hide_index=True, alt="Errors by kind")
