@@ -72,7 +72,7 @@ def headline(alert: "Alert", labels: Labels) -> str:
 def small_print(alert: "Alert") -> str:
     """Return what stands under an alert: rule, layer, owner, rows, since when, and whether it was sent."""
     firing = alert.firing
-    rows = f"{firing.n:,} rows, " if firing.n > 1 else ""
+    rows = f"{firing.n:,} rows · " if firing.n > 1 else ""
     taken = alert.event("acknowledged")
     state = f"looked after by {plain(taken.actor)}" if taken else "sent" if alert.is_delivered else "not sent to anybody"
     note = f" {plain(firing.note[0].upper() + firing.note[1:])}." if firing.note else ""
@@ -82,15 +82,15 @@ def small_print(alert: "Alert") -> str:
     )
 
 
-def place_of(alert: "Alert") -> Place | None:
-    """Return where to look into an alert; None for the service, whose page this is."""
+def place_of(alert: "Alert", labels: Labels) -> Place | None:
+    """Return where to look into an alert; None for the service, whose page this is. Links hold what a page shows: labels."""
     firing = alert.firing
     if firing.layer == contract.LAYER_SERVICE:
         return None
     if firing.measure in _PERFORMANCE:
         return Place("views/performance.py", "Look at Performance", ":material/monitoring:", _PERFORMANCE[firing.measure])
     if firing.subject and firing.layer == contract.LAYER_DATA:
-        choices = {"drift_part": "Feature", "feature": firing.subject}
+        choices = {"drift_part": "Feature", "feature": labels.get(firing.subject, firing.subject)}
         return Place("views/drift.py", "Look at the feature", ":material/waves:", choices)
     return Place("views/drift.py", "Look at PD and decisions", ":material/waves:", {"drift_part": "PD and decisions"})
 
@@ -129,19 +129,19 @@ def events_table(alert: "Alert") -> pd.DataFrame:
 
 
 def rules_table(section: "Monitoring") -> pd.DataFrame:
-    """Return the rules in words: Rule, Severity, Layer, Called when, For, Quiet after closing."""
+    """Return the rules in words: Rule, Called when, Severity, Layer, For, Quiet after closing."""
     rows = [
         {
             "Rule": rule.name,
+            "Called when": rule_words(rule, section.granularity),
             "Severity": rule.severity,
             "Layer": LAYER_WORDS[contract.MEASURES[rule.measure]],
-            "Called when": rule_words(rule, section.granularity),
             "For": rule.owner,
             "Quiet after closing": _of(rule.cooldown, section.granularity) if rule.cooldown else "not at all",
         }
         for rule in section.rules_in_force
     ]
-    return pd.DataFrame(rows, columns=["Rule", "Severity", "Layer", "Called when", "For", "Quiet after closing"])
+    return pd.DataFrame(rows, columns=["Rule", "Called when", "Severity", "Layer", "For", "Quiet after closing"])
 
 
 def rule_words(rule: "Rule", granularity: str) -> str:

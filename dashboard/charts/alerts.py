@@ -20,7 +20,7 @@ def alert_timeline(alerts: pd.DataFrame, layers: list[str], first: date, last: d
 
     alerts: columns period (ISO), layer (of layers), severity, is_closed and text (shown on hover), one row an alert.
     """
-    figure = row_figure(title, "Period in which it was found", layers, per_row=44)
+    figure = row_figure(title, "Period in which it was found", layers, per_row=56)
     placed = alerts.sort_values(["layer", "period", "severity"], kind="stable")
     at = placed.groupby(["layer", "period"]).cumcount()
     many = placed.groupby(["layer", "period"])["period"].transform("size")
@@ -40,5 +40,5 @@ def alert_timeline(alerts: pd.DataFrame, layers: list[str], first: date, last: d
 
 def _spread(at: "pd.Series[int]", many: "pd.Series[int]") -> "pd.Series[float]":
     """Offsets from the middle of a row, so that marks of one period stand one above the other."""
-    step = (2 * _ROOM / (many - 1).clip(lower=2)).clip(upper=0.22)
+    step = (2 * _ROOM / (many - 1).clip(lower=2)).clip(upper=0.26)
     return (at - (many - 1) / 2) * step

@@ -23,8 +23,8 @@ def show_alert(alert: "Alert", labels: Labels) -> None:
         st.markdown(f"### {sign} {headline(alert, labels)}: {STATE_WORDS[alert.state]}.", anchors=False)
     st.markdown(f":gray[{small_print(alert)}]")
     st.markdown(plain(alert.firing.evidence))
-    with st.container(horizontal=True):
-        look(alert)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        look(alert, labels)
         st.button("All alerts", key="all", on_click=close, icon=":material/list:", type="tertiary")
     if alert.state != "resolved":
         _form(alert)
@@ -44,9 +44,8 @@ def _form(alert: "Alert") -> None:
             "Note", key="alert_note", max_chars=2000, placeholder="what it was and what was done; needed to close it"
         )
         with st.container(horizontal=True):
-            takes = alert.state == "open" and st.form_submit_button(
-                "Acknowledge", key="acknowledge", icon=":material/assignment_ind:"
-            )
+            # Drawn even when somebody has it: a press that comes second must hear who came first.
+            takes = st.form_submit_button("Acknowledge", key="acknowledge", icon=":material/assignment_ind:")
             closes = st.form_submit_button("Resolve", key="resolve", type="primary", icon=":material/task_alt:")
     if takes or closes:
         _send(alert, name, note, closes=closes)
@@ -57,6 +56,11 @@ def _send(alert: "Alert", name: str, note: str, *, closes: bool) -> None:
     from pipeline.monitoring.alerts import AlertError, acknowledge, resolve
     from pipeline.store.address import StoreError
 
+    needed = {"your name": name, **({"a note": note} if closes else {})}
+    missing = [word for word, value in needed.items() if not value.strip()]
+    if missing:
+        st.error(f"Nothing was recorded: {' and '.join(missing)} must be given.", icon=":material/block:")
+        return
     step = resolve if closes else acknowledge
     try:
         day = loading_risk.as_of(alert.project)

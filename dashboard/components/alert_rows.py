@@ -49,14 +49,14 @@ def _row(alert: "Alert", labels: Labels) -> None:
     with st.container(border=True, key=f"alert_{alert.id}"):
         left, right = st.columns([5, 2], vertical_alignment="center")
         left.markdown(f"{SIGNS.get(alert.firing.severity, '')} **{headline(alert, labels)}**  \n:gray[{small_print(alert)}]")
-        with right.container(horizontal=True, horizontal_alignment="right"):
-            look(alert)
+        with right.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+            look(alert, labels)
             st.button("Act", key=f"act_{alert.id}", on_click=_open, args=(alert.id,), icon=":material/assignment_ind:")
 
 
-def look(alert: "Alert") -> None:
+def look(alert: "Alert", labels: Labels) -> None:
     """Draw the link to the page on which an alert is looked into, with the right choices."""
-    place = place_of(alert)
+    place = place_of(alert, labels)
     if place is not None:
         st.page_link(place.page, label=place.label, icon=place.icon, query_params=dict(place.choices))
 
