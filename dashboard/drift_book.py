@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 RELEASE: Final = "release"
 NOTE: Final = "note"
 OTHER_GROUP: Final = (
-    "These are all development applications: they are not known by group. Choose a past window to compare a group with itself."
+    "Compared with all development applications, which are not known by group: a group differs from all by its nature. "
+    "Choose a past window to compare it with itself."
 )
 
 

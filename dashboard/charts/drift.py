@@ -14,7 +14,11 @@ from pipeline.evaluation.drift import NO_DATA, TOO_FEW
 
 DRIFT: Final = "#7B4FA3"
 """What has moved: violet, which names no decision and no model."""
-SCALE: Final = [[0.0, "#EEF0F4"], [0.1, "#E4DAEE"], [0.2, "#C9AEE0"], [0.5, "#9A6BC2"], [1.0, "#5A2C86"]]
+SCALE: Final = [
+    [0.0, "rgba(138,148,160,0.13)"], [0.1, "rgba(123,79,163,0.13)"], [0.199, "rgba(123,79,163,0.24)"],
+    [0.2, "#DCCBEC"], [0.499, "#BB9BD9"], [0.5, "#7B3FA8"], [1.0, "#4F1D80"],
+]  # fmt: skip
+"""Calm cells let the page's own colour through, in either theme; steps stand where moved and shifted begin."""
 TOP_PSI: Final = 0.5
 """Colours end here; the number in the cell goes on."""
 _LONGEST: Final = 24

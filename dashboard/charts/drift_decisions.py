@@ -50,7 +50,7 @@ def mean_pd_chart(table: DataFrame, periods: Sequence[str], title: str) -> go.Fi
     for value in before["value"].dropna():
         figure.add_hline(y=100 * float(value), line={"color": OTHER, "dash": "dash", "width": 1.5})
         label_at(figure, -1.0, 100 * float(value), "reference", OTHER)
-        figure.layout.annotations[-1].update(yanchor="bottom")
+        figure.layout.annotations[-1].update(yanchor="top")
     _axis(figure, periods)
     return figure
 

@@ -105,7 +105,7 @@ def _name_ends(figure: go.Figure, ends: Sequence[tuple[str, str, float]], last: 
 
 def _period_axis(figure: go.Figure, periods: Sequence[str], room: float) -> None:
     n = len(periods)
-    step = max(1, n // 6)
+    step = max(1, -(-n // 5))
     places = list(range(0, n, step))
     figure.update_xaxes(
         tickvals=places, ticktext=[periods[i] for i in places], range=[-0.4, max(n - 1, 1) * (1 + room) + 0.3], showgrid=False

@@ -1,6 +1,6 @@
 """Which window, in which periods, against what, for whom: every choice stands in the link, nonsense there is passed over."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -17,9 +17,17 @@ PAST: Final = "past"
 _WORDS: Final = {DEVELOPMENT: "Development", PAST: "A past window"}
 
 
+def accept(key: str, options: Collection[str], *, many: bool = False) -> None:
+    """Take an option's own name from a link, too: pages and people write it, while widgets write the option's words."""
+    wanted = [name for name in st.query_params.get_all(key) if name in options]
+    if wanted and key not in st.session_state:
+        st.session_state[key] = wanted if many else wanted[0]
+
+
 def pick_granularity(usual: str) -> Granularity:
     """Let the reader choose days, weeks or months; usual: the project's own."""
     words: dict[Granularity, str] = {"day": "Days", "week": "Weeks", "month": "Months"}
+    accept("grain", words)
     chosen = st.segmented_control(
         "Periods", list(words), default=usual, format_func=lambda g: words[g], required=True, key="grain",
         bind="query-params", label_visibility="collapsed",
@@ -35,10 +43,12 @@ def pick_asked(
     a, b, c, d = st.columns(4)
     usual = max(span[0], first_of(span[1], granularity, PERIODS[granularity]))
     first, last = _day(a, "From", "from", span) or usual, _day(b, "To", "to", span) or span[1]
+    accept("against", _WORDS)
     against = c.selectbox(
         "Compared with", [DEVELOPMENT, PAST], format_func=lambda w: _WORDS[w], key="against", bind="query-params",
         help="What the model was developed on, or any window of past decisions.",
     )  # fmt: skip
+    accept("group", groups)
     group = d.selectbox(
         "Group", list(groups), format_func=name_of, key="group", bind="query-params", help="Applicants looked at alone.",
         filter_mode=None,
@@ -49,6 +59,7 @@ def pick_asked(
     if against == PAST:
         ends = _day(e, "Reference from", "ref_from", span), _day(f, "Reference to", "ref_to", span)
         window = ends[0] or span[0], ends[1] or _third(span)
+    accept("features", labels, many=True)
     features = g.multiselect(
         "Features", list(labels), format_func=lambda name: labels[name], key="features", bind="query-params",
         placeholder="all", filter_mode=None,

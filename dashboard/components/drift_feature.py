@@ -7,6 +7,7 @@ from pandas import DataFrame
 
 from dashboard import drift_detail
 from dashboard.charts.drift_feature import lines_chart, quantile_chart, segment_chart, then_now_chart
+from dashboard.components.drift_controls import accept
 from dashboard.components.drift_heat import FEATURE
 from dashboard.labels import number, percent, plain
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def pick_feature(names: dict[str, str]) -> str:
     """Let the reader choose a feature, worst first; names: feature to label, in that order."""
+    accept(FEATURE, names)
     return str(
         st.selectbox("Feature", list(names), format_func=lambda name: names[name], key=FEATURE, bind="query-params",
                      filter_mode=None)
