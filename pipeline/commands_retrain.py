@@ -11,7 +11,7 @@ from pipeline.project import ProjectError, open_project
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
-    from pipeline.monitoring.retrain import RetrainResult
+    from pipeline.monitoring.retrain_result import RetrainResult
 
 
 def retrain(

@@ -8,70 +8,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
 
 from sqlalchemy import Engine
 
 from pipeline import contract
-from pipeline.data.check import CheckReport, clean_table
+from pipeline.data.check import clean_table
 from pipeline.data.snapshot import content_sha256
 from pipeline.monitoring.clock import as_of_day
 from pipeline.monitoring.retrain_need import ACTOR, Case, judge_need
 from pipeline.monitoring.retrain_release import file_once, proposal_of, propose_once
+from pipeline.monitoring.retrain_result import (
+    BAD_DATA,
+    GATE_FAILED,
+    IN_SHADOW,
+    NOT_NEEDED,
+    NOTHING_NEW,
+    PROPOSED,
+    RetrainResult,
+    blocking,
+    failed,
+)
 from pipeline.monitoring.retrain_rows import Learnable, RetrainError, learnable_rows, moved_project, moved_split
 from pipeline.monitoring.retrain_turn import only_one
 from pipeline.project import Project, parse_project, project_sha256
 from pipeline.registry import ledger
 from pipeline.registry.gate_evidence import gate_run
-from pipeline.registry.gates import GateResult
 from pipeline.registry.runs import read_runs, read_text
 from pipeline.settings import Settings
 from pipeline.training.bakeoff import Progress
 from pipeline.training.job import RawRows, check_data, read_data, train
 
-NOT_NEEDED: Final = "not needed"
-NOTHING_NEW: Final = "nothing new"
-BAD_DATA: Final = "bad data"
-GATE_FAILED: Final = "gate failed"
-PROPOSED: Final = "proposed"
-IN_SHADOW: Final = "in shadow"
-STATUSES: Final = (NOT_NEEDED, NOTHING_NEW, BAD_DATA, GATE_FAILED, PROPOSED, IN_SHADOW)
-
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class RetrainResult:
-    """How far a retraining came, and why it stopped there; None where it did not come that far."""
-
-    project: str
-    as_of: date
-    status: str
-    said: str
-    """One sentence for people."""
-    reasons: tuple[str, ...] = ()
-    """What asked for a new model."""
-    quiet: tuple[str, ...] = ()
-    """What was asked and does not ask for one."""
-    champion: int | None = None
-    n_rows: int | None = None
-    """Rows of matured vintages with known outcomes, development and test together."""
-    last_matured: date | None = None
-    test_from: date | None = None
-    test_until: date | None = None
-    check: CheckReport | None = None
-    run_id: str | None = None
-    trained: bool = False
-    """False where the bake-off on these very rows was there already."""
-    gate: GateResult | None = None
-    version: int | None = None
-    policy: str | None = None
-    proposal: int | None = None
-
-    @property
-    def is_good(self) -> bool:
-        """True unless the data, the gate or the calendar said no."""
-        return self.status in (NOT_NEEDED, PROPOSED, IN_SHADOW)
 
 
 def retrain(
@@ -110,12 +77,13 @@ def retrain(
         live = ledger.live_at(engine, name)
         if live is None:
             raise RetrainError(f"nothing is live in {name}, so there is nothing to retrain; train a model and release it first")
+        learned_until = _learned_until(settings, live)
         day = as_of or as_of_day(engine, name) or datetime.now(UTC).date()
         need = judge_need(Case(settings, engine, project.config, live, day))
         start = RetrainResult(name, day, NOT_NEEDED, "", need.reasons, need.quiet, live.model_version)
         if if_needed and not need.is_needed:
             return replace(start, said=f"Not needed: {'; '.join(need.quiet)}.")
-        job = _Job(settings, engine, project, live, actor, if_needed, test_months, jobs, progress, say)
+        job = _Job(settings, engine, project, live, learned_until, actor, if_needed, test_months, jobs, progress, say)
         return _learn(job, start, read_data(project, data))
 
 
@@ -125,6 +93,8 @@ class _Job:
     engine: Engine
     project: Project
     live: ledger.Live
+    learned_until: date | None
+    """First day whose applications the champion has not learned from; None where it was not split by time."""
     actor: str
     if_needed: bool
     test_months: int | None
@@ -176,7 +146,7 @@ def _release(job: _Job, start: RetrainResult, run_id: str) -> RetrainResult:
             )
     proposed = propose_once(job.engine, config, run_id, job.actor, reason)
     filed = file_once(job.engine, config.name, proposed, job.actor, reason)
-    done = f"Version {filed.version} of {config.name} is proposed (proposal {filed.proposal}); {filed.said}."
+    done = f"Version {filed.version} of {config.name}, proposal {filed.proposal}: {filed.said}."
     return replace(
         at, status=IN_SHADOW if filed.in_shadow else PROPOSED, version=filed.version, policy=filed.policy,
         proposal=filed.proposal, said=f"{done} Version {at.champion} stays live until a person approves.",
@@ -191,17 +161,25 @@ def _nothing_new(job: _Job, at: RetrainResult, why: str) -> RetrainResult:
 
 
 def _moved(project: Project, rows: Learnable, test_months: int | None) -> Project:
+    """The project with its test window on the last matured months; as it is where it does not split by time."""
     split = project.config.split
     if split.method != "time" or rows.last_matured is None:
         return project
     return moved_project(project, moved_split(split, rows.last_matured, test_months))
 
 
+def _learned_until(settings: Settings, live: ledger.Live) -> date | None:
+    try:
+        text = read_text(live.run_id, contract.ARTIFACT_PROJECT, settings)
+    except LookupError as error:
+        champion = f"version {live.model_version}, which is live"
+        raise RetrainError(f"what {champion}, was trained on cannot be read: {error}") from error
+    return parse_project(text, f"run {live.run_id}").split.test_from
+
+
 def _seen_before(job: _Job, moved: Project, rows: Learnable) -> str:
     """Say why the champion cannot be judged on the new test rows: it was developed on them. "" where it was not."""
-    start = moved.config.split.test_from
-    text = read_text(job.live.run_id, contract.ARTIFACT_PROJECT, job.settings)
-    learned_until = parse_project(text, f"run {job.live.run_id}").split.test_from
+    start, learned_until = moved.config.split.test_from, job.learned_until
     if start is None or learned_until is None or start >= learned_until:
         return ""
     return (
@@ -220,20 +198,6 @@ def _trained_before(job: _Job, moved: Project, rows: Learnable) -> str | None:
     }
     same = runs[(runs[list(wanted)] == list(wanted.values())).all(axis=1) & runs["is_complete"] & (runs["chosen"] != "")]
     return None if same.empty else str(same["chosen"].iloc[0])
-
-
-def blocking(check: CheckReport) -> str:
-    """Return the blocking faults in one line: column, rule and what was found."""
-    found = check.failures[check.failures["severity"] == "blocking"].to_dict("records")
-    return "; ".join(f"{row['column']}: {row['rule']} ({row['detail']})" for row in found)
-
-
-def failed(gate: GateResult) -> str:
-    """Return the failed rules in one line: found, needed, and by how much."""
-    rules: list[Any] = [rule for rule in gate.rules if not rule.passed]
-    return "; ".join(
-        f"{r.name}: {r.found}, needed {r.needed}" + ("" if r.margin is None else f" (missed by {-r.margin:.4f})") for r in rules
-    )
 
 
 def _next(rows: Learnable) -> str:

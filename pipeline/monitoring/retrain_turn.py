@@ -3,9 +3,10 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.monitoring.retrain_rows import RetrainError
 from pipeline.settings import Settings
@@ -31,13 +32,14 @@ def _held_by_file(settings: Settings, project: str) -> Iterator[None]:
     settings.home.mkdir(parents=True, exist_ok=True)
     path = settings.home / f"retrain-{project}.lock"
     # SQLite's lock on an empty file: it works on every platform and ends with the process, kill -9 included.
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as lock:
+    with ExitStack() as held:
         try:
+            lock = held.enter_context(closing(sqlite3.connect(path, isolation_level=None, timeout=0)))
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise RetrainError(f"{path}: cannot be used as lock ({error}); RISKDECK_HOME must be writable") from error
-            raise _busy(project) from None
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise _busy(project) from None
+            raise RetrainError(f"{path}: cannot be used as lock ({error}); RISKDECK_HOME must be writable") from error
         yield
 
 
@@ -53,8 +55,9 @@ def _held_by_session(engine: Engine, project: str) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
-            connection.commit()
+            with suppress(DBAPIError):  # a session that broke has given its locks back
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+                connection.commit()
 
 
 def _busy(project: str) -> RetrainError:

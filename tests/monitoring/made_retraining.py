@@ -9,7 +9,7 @@ from tests.conftest import LOGISTIC_ONLY, settings_of, small_text
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from pipeline.monitoring.retrain import RetrainResult
+    from pipeline.monitoring.retrain_result import RetrainResult
     from pipeline.project import Project
 
 AS_OF = "2026-12-31"
@@ -24,7 +24,7 @@ def recent_project(folder: Path, **replaced: str) -> "Project":
     from pipeline.project import open_project
 
     path = folder / "recent.toml"
-    path.write_text(small_text(LOGISTIC_ONLY, **WINDOW, **{**LENIENT, **replaced}), encoding="utf-8")
+    path.write_text(small_text(LOGISTIC_ONLY, **{**WINDOW, **LENIENT, **replaced}), encoding="utf-8")
     return open_project(str(path))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.monitoring.retrain_need import Case, judge_need
+from pipeline.registry.releases import approve
 from tests.conftest import copied_home, settings_of
 from tests.monitoring.made_performance import replay, tell
 from tests.monitoring.made_retraining import end_state, recent_project, retrain_small
@@ -20,7 +21,7 @@ from tests.serving.conftest import PROJECT, LiveHome, desk, live_engine, live_ho
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from pipeline.monitoring.retrain import RetrainResult
+    from pipeline.monitoring.retrain_result import RetrainResult
     from pipeline.project import Project
     from pipeline.serving.desk import Desk
 
@@ -82,7 +83,7 @@ def test_a_passing_model_ends_as_challenger_in_shadow_with_a_proposal_and_the_ch
 
 
 def test_only_another_person_can_make_it_live(retrained: Retrained) -> None:
-    from pipeline.registry.releases import ReleaseError, approve
+    from pipeline.registry.releases import ReleaseError
 
     assert retrained.result.proposal is not None
     with pytest.raises(ReleaseError, match="another person must approve it, not 'Retrain  \\(schedule\\)'"):
@@ -230,6 +231,32 @@ def test_test_rows_that_the_champion_has_learned_from_are_refused(
     assert "the next vintage matures on 2026-04-30" in result.said
     asked = retrain_small(live_engine, live_home.home, project, as_of=date(2024, 6, 1))
     assert asked.said == "Nothing to learn yet: no vintage has matured by 2024-06-01; the next vintage matures on 2025-01-31."
+
+
+def test_rows_that_are_not_split_by_time_are_learned_from_as_the_project_says_and_only_once(
+    live_home: LiveHome, live_engine: "Engine"
+) -> None:
+    changes = {'method = "time"': 'method = "stratified"', "test_from = 2025-03-01": "#", "test_until = 2025-04-30": "#"}
+    project = recent_project(live_home.home, **changes)
+    result = retrain_small(live_engine, live_home.home, project, as_of=date(2026, 3, 31))
+    assert (result.status, result.last_matured, result.test_from) == ("in shadow", date(2025, 3, 1), None), result.said
+    book = live_home.book()
+    assert result.n_rows == (book["application_date"] < "2025-04-01").sum()
+    assert result.proposal is not None
+    approve(live_engine, result.proposal, actor="risk-lead", reason="better")
+    again = retrain_small(live_engine, live_home.home, project, as_of=date(2026, 3, 31))
+    assert (again.status, again.trained) == ("nothing new", False)
+    assert again.said == "Nothing to learn yet: the model that these rows give is version 3, which is live."
+
+
+def test_a_champion_whose_run_is_gone_is_named(live_home: LiveHome, live_engine: "Engine", project: "Project") -> None:
+    from pipeline.monitoring.retrain_rows import RetrainError
+
+    live_home.artifact(live_home.champion_run, "project.toml").unlink()
+    with pytest.raises(
+        RetrainError, match=r"what version 1, which is live, was trained on cannot be read: .* has no project\.toml"
+    ):
+        retrain_small(live_engine, live_home.home, project)
 
 
 def test_words_that_make_no_sense_are_refused(live_home: LiveHome, live_engine: "Engine", project: "Project") -> None:
