@@ -35,6 +35,8 @@ class Rule(Section):
     """Features, grades, fields or segments that are judged; empty for all of them."""
     min_n: Annotated[int, Field(ge=0)] = 0
     """Rows below which nothing is judged, beyond the floors that the measures have of themselves."""
+    retrain: bool = False
+    """Whether an open alert of this rule asks `retrain --if-needed` for a new model."""
 
     @property
     def limit(self) -> float:
@@ -81,6 +83,8 @@ class Monitoring(Section):
     min_rows: Annotated[int, Field(ge=1)] = 500
     psi_warn: float = 0.10
     psi_alert: float = 0.25
+    retrain_after_days: Annotated[int, Field(ge=1)] | None = None
+    """Days after its release from which a model is retrained by `retrain --if-needed` even when nothing else asks for it."""
     rules: tuple[Rule, ...] | None = None
     """Without any the usual ones hold; an empty list means that nobody is ever called."""
 
@@ -137,7 +141,7 @@ def usual_rules(floors: Monitoring) -> tuple[Rule, ...]:
         Rule(name="scores-moved", measure="pd_psi", above=floors.psi_warn, persist=often, min_n=rows),
         Rule(name="more-defaults", measure="calibration_p", below=0.001, severity="critical", min_n=200),
         Rule(name="grades-red", measure="grades_red", above=1, persist=often),
-        Rule(name="ranks-worse", measure="auc_drop", above=0.05, persist=often, min_n=rows),
+        Rule(name="ranks-worse", measure="auc_drop", above=0.05, persist=often, min_n=rows, retrain=True),
         Rule(name="approves-fewer", measure="approval_rate_change", below=-0.05, persist=often, min_n=rows, owner="product"),
         Rule(name="approves-more", measure="approval_rate_change", above=0.05, persist=often, min_n=rows, owner="product"),
         Rule(
