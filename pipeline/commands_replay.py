@@ -45,22 +45,29 @@ def _show_outcomes(recorded: "OutcomesRecorded", file: "OutcomeFile") -> None:
     for line in _aloud(recorded):
         show_line(line)
     if file.n_waiting:
-        show_line(f"{file.n_waiting:,} rows wait: their outcome is not known yet.")
+        show_line(f"{_count(file.n_waiting, 'row')} left to wait: the outcome is not known yet.")
     if len(file.faults):
         more = " (the first are named above)" if len(file.faults) > SHOWN_FAULTS else ""
-        show_line(f"{len(file.faults):,} rows were refused{more}; nothing of them was recorded.")
+        show_line(f"{_count(len(file.faults), 'row')} refused{more}; nothing of them was recorded.")
 
 
 def _aloud(recorded: "OutcomesRecorded") -> list[str]:
     """What came of outcomes, in sentences."""
-    said = [f"Of {recorded.given:,} outcomes {recorded.new:,} are new and {recorded.corrected:,} are corrections."]
-    if recorded.repeated:
-        said.append(f"{recorded.repeated:,} were known already; nothing is recorded twice.")
-    if recorded.overtaken:
-        said.append(f"{recorded.overtaken:,} were corrected since; the correction stands. To take it back give the later day.")
-    if recorded.unknown:
-        said.append(f"{recorded.unknown:,} are about nobody decided here; they are kept, in case they were decided elsewhere.")
+    from pipeline.serving.batch_words import were
+
+    n_again, n_over, n_strange = recorded.repeated, recorded.overtaken, recorded.unknown
+    said = [f"{_count(recorded.given, 'outcome')}: {recorded.new:,} new, {_count(recorded.corrected, 'correction')}."]
+    if n_again:
+        said.append(f"{n_again:,} {were(n_again)} known already; nothing is recorded twice.")
+    if n_over:
+        said.append(f"{n_over:,} {were(n_over)} corrected since; the correction stands. To take it back give the later day.")
+    if n_strange:
+        said.append(f"{n_strange:,} {were(n_strange)} about nobody decided here; kept, in case they were decided elsewhere.")
     return said
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def replay(name: str, data: Path | None, order: "Order", as_json: bool) -> int:
@@ -69,7 +76,7 @@ def replay(name: str, data: Path | None, order: "Order", as_json: bool) -> int:
     for note in done.notes:
         say(note)
     if n_undated:
-        say(f"{n_undated:,} rows of the file have no day that can be read, or do not fit its header, and were left out")
+        say(f"Left out: {_count(n_undated, 'row')} of the file without a day that can be read, or that do not fit its header")
     if as_json:
         show_json(_document(done, order, n_undated))
     else:
@@ -90,7 +97,7 @@ def run_replay(name: str, data: Path | None, order: "Order") -> tuple["Replayed"
         desk = Desk(load_settings(), engine, project.config.name)
         champion = desk.pair().champion
         file = read_dated(project, data, order.first, order.last)
-        say(f"{len(file):,} applications from {order.first} to {order.last}, outcomes known by {order.as_of}")
+        say(f"{_count(len(file), 'application')} from {order.first} to {order.last}, outcomes known by {order.as_of}")
         say(f"Version {champion.version} of {project.config.name} is live and decides, by policy {champion.policy.id}")
         learnt = project.config.split.test_from
         if learnt is not None and order.first < learnt:
@@ -114,9 +121,8 @@ def _show_replayed(done: "Replayed") -> None:
     show_table("Replayed, month by month", _COLUMNS, rows, right=_COLUMNS[1:])
     before = done.total("before")
     again = f", {before:,} had been decided before" if before else ""
-    show_line(
-        f"{done.total('decided'):,} decisions recorded{again}, {done.total('refused'):,} rows refused, {done.seconds:.1f} s."
-    )
+    recorded, refused = _count(done.total("decided"), "decision"), _count(done.total("refused"), "row")
+    show_line(f"{recorded} recorded{again}, {refused} refused, {done.seconds:.1f} s.")
     for line in _aloud(done.outcomes):
         show_line(line)
 
