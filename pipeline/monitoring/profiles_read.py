@@ -1,6 +1,6 @@
 """Read profiles: any window is a sum, whole months come from their own table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, Literal
 
@@ -10,6 +10,7 @@ from pandas import DataFrame
 from sqlalchemy import Connection, Engine, Select, Table, func, select
 
 from pipeline import contract
+from pipeline.evaluation.inputs import IntArray
 from pipeline.monitoring.profile_store import read_mark
 from pipeline.store.tables import decisions, profile_months, profiles
 
@@ -31,12 +32,12 @@ def read_counts(
     with engine.connect() as connection:
         counted = _span(connection, project)
         if counted is None or first > counted[1] or last < counted[0]:
-            return _table([])
+            return _table([], granularity)
         asked = _Asked(connection, project, model_version, segments, features)
         found: list[tuple[Any, ...]] = []
         for table, start, end in _pieces(max(first, counted[0]), min(last, counted[1]), counted, granularity):
             found += asked.rows(table, start, end)
-    return _summed(_table(found), granularity)
+    return _table(found, granularity)
 
 
 def span(engine: Engine, project: str) -> tuple[date, date] | None:
@@ -126,22 +127,39 @@ class _Asked:
         return query if self.features is None else query.where(table.c.feature.in_(list(self.features)))
 
 
-def _table(rows: Sequence[Any]) -> DataFrame:
-    """Lay out what the driver gave: days as text (SQLite) or dates (PostgreSQL)."""
+def _table(rows: Sequence[Any], granularity: Granularity) -> DataFrame:
+    """Sum what the driver gave, days as text (SQLite) or dates (PostgreSQL), by period: `COLUMNS`, in their order.
+
+    On numbers, because pandas takes three times as long to group and sort by texts.
+    """
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(COLUMNS)
-    codes, days = pd.factorize(np.array(columns[0], dtype=object))
-    types = {"model_version": "int64", "count": "int64"}
-    table = {name: pd.Series(values, dtype=types.get(name, "str")) for name, values in zip(COLUMNS, columns, strict=True)}
-    return DataFrame({**table, "period": np.array(days, dtype="datetime64[D]").astype("datetime64[us]")[codes]})
+    codes, names = zip(*(_coded(values) for values in columns[:-1]), strict=True)
+    periods, of_day = np.unique(_PERIODS[granularity](np.array(names[0], dtype="datetime64[D]")), return_inverse=True)
+    keys = (of_day[codes[0]], *codes[1:])
+    order = np.lexsort(keys[::-1])
+    is_first = np.ones(len(rows), dtype=np.bool_)
+    is_first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    counts = np.array(columns[-1], dtype=np.int64)[order]
+    sums = np.add.reduceat(counts, np.flatnonzero(is_first)) if len(rows) else counts
+    chosen = [key[order][is_first] for key in keys]
+    texts = {
+        name: pd.array(found, dtype="str").take(code)
+        for name, found, code in zip(COLUMNS[2:-1], names[2:], chosen[2:], strict=True)
+    }
+    version = np.array(names[1], dtype=np.int64)[chosen[1]]
+    period = periods.astype("datetime64[us]")[chosen[0]]
+    return DataFrame({"period": period, "model_version": version, **texts, "count": sums}, copy=False)
 
 
-def _summed(table: DataFrame, granularity: Granularity) -> DataFrame:
-    table = table.assign(period=_PERIODS[granularity](table["period"]))
-    return table.groupby(list(COLUMNS[:-1]), sort=True)["count"].sum().reset_index()
+def _coded(values: Sequence[Any]) -> tuple[IntArray, Sequence[Any]]:
+    """The place of each value among the different ones, which ascend."""
+    codes, found = pd.factorize(np.array(values, dtype=object), sort=True)
+    return codes.astype(np.int64), found.tolist()
 
 
-_PERIODS: Final = {
+_PERIODS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "day": lambda days: days,
-    "week": lambda days: days - pd.to_timedelta(days.dt.weekday, unit="D"),
-    "month": lambda days: days - pd.to_timedelta(days.dt.day - 1, unit="D"),
+    # Day 0, 1 January 1970, was a Thursday.
+    "week": lambda days: days - (days.astype(np.int64) + 3) % 7,
+    "month": lambda days: days.astype("datetime64[M]").astype("datetime64[D]"),
 }

@@ -120,6 +120,7 @@ def _what(line: str) -> str:
 PARTS: dict[str, Callable[[], Any]] = {
     "training": training, "index": index.measure, "pages": pages.measure, "applicant": applicant.measure,
     "first_score": first_score.measure, "batch": batch.measure, "http": http.measure, "drift": drift.measure,
+    "profiles": profiles.measure,
     "estimate": estimate.measure,
     "replay": replay.measure,
 }  # fmt: skip

@@ -222,9 +222,8 @@ def test_two_updates_at_once_count_each_decision_once(watched: Watched) -> None:
     assert total == n
 
 
+@pytest.mark.parametrize("watched", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_number_given_out_and_not_yet_committed_is_waited_for(watched: Watched) -> None:
-    if watched.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
     from pipeline.store.engine import transaction_lock
 
     n = is_behind(watched.engine, PROJECT)
