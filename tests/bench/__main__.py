@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import applicant, batch, drift, estimate, first_score, http, index, pages, replay
+from tests.bench import applicant, batch, drift, estimate, first_score, http, index, pages, profiles, replay
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
