@@ -204,3 +204,40 @@ def test_a_gate_or_cap_that_means_nothing_is_refused_when_it_is_read(old: str, n
     assert old in text
     with pytest.raises(ProjectError, match=named):
         parse_project(text.replace(old, new, 1))
+
+
+RULE = '[monitoring]\n[[monitoring.rules]]\nname = "moved"\nmeasure = "psi"\nabove = 0.1\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"psi"', '"psy"', "monitoring.rules.0.measure = 'psy': nothing measures that; did you mean 'psi'?"),
+        ("above = 0.1", "above = 0.1\nbelow = 0.2", "rule 'moved' needs one limit, above or below, and only one"),
+        ("above = 0.1", "", "rule 'moved' needs one limit"),
+        ("above = 0.1", "above = nan", "monitoring.rules.0.above = nan: a limit must be a finite number"),
+        ("above = 0.1", "above = 1\npersist = [3, 2]", "needs 1 <= k <= n <= 24"),
+        ("above = 0.1", "above = 1\nsubjects = ['incme']", "'incme' is no feature; did you mean 'income'?"),
+        ("above = 0.1", "above = 1\nseverty = 'info'", "monitoring.rules.0.severty: unknown key; did you mean 'severity'?"),
+        ("above = 0.1", "above = 1\nseverity = 'red'", "'info', 'warning' or 'critical'"),
+        ('"moved"', '"Moved!"', "monitoring.rules.0.name = 'Moved!'"),
+        ("[monitoring]", "[monitoring]\npsi_warn = 0.5", "psi_warn = 0.5 must lie between 0 and psi_alert = 0.25"),
+    ],
+)
+def test_a_rule_that_cannot_be_judged_is_refused_by_name(old: str, new: str, words: str) -> None:
+    assert parse_project(SMALL + RULE).monitoring.rules_in_force[0].limit == 0.1
+    with pytest.raises(ProjectError) as refused:
+        parse_project(SMALL + RULE.replace(old, new, 1))
+    assert words in str(refused.value)
+
+
+def test_a_rule_named_twice_is_refused() -> None:
+    with pytest.raises(ProjectError, match="moved named twice"):
+        parse_project(SMALL + RULE + RULE.replace("[monitoring]\n", ""))
+
+
+def test_the_simulated_file_states_the_usual_rules_and_none_means_none() -> None:
+    stated = load_project("simulated").monitoring
+    assert stated.rules == stated.model_copy(update={"rules": None}).rules_in_force
+    assert parse_project(SMALL).monitoring.rules_in_force and parse_project(SMALL).monitoring.rules is None
+    assert parse_project(SMALL + "[monitoring]\nrules = []\n").monitoring.rules_in_force == ()
