@@ -24,7 +24,7 @@ from pipeline.training.tracking import open_client
 from tests.conftest import LOGISTIC_ONLY, Trained
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("demo", "simulate", "check", "train", "gate", "score", "serve", "reproduce", "retrain", "ledger", "release")
+VERBS = ("demo", "simulate", "check", "train", "gate", "score", "serve", "reproduce", "retrain", "monitor", "ledger", "release")
 STEPS = ("propose", "approve", "reject", "route", "rollback", "history")
 
 
