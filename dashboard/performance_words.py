@@ -8,7 +8,7 @@ from pandas import DataFrame, Timestamp
 
 from dashboard.answers import Answer
 from dashboard.labels import label_of, money, number, percent, with_interval
-from dashboard.performance_tables import Lines
+from dashboard.performance_tables import Lines, record_pairs
 from pipeline import contract
 from pipeline.evaluation.advice import NOTHING, RECALIBRATE, RETRAIN, Measured
 from pipeline.monitoring.performance_assessed import Assessed
@@ -24,9 +24,11 @@ def timeline_title(lines: Lines) -> str:
     if lines.realised.empty:
         what = f"{name} is estimated for {_vintages(len(lines.ahead))}; none has matured"
         return what if not lines.note else f"{name} cannot be realised on approved loans alone"
-    n, out = len(lines.realised), lines.outside
-    if lines.past.empty or out.empty:
-        return f"Realised {name} lay within what the PDs expected in {'all ' * (n > 1)}{_vintages(n)} that matured"
+    n, out = len(record_pairs(lines)), lines.outside
+    if not n:
+        return f"{name[:1].upper()}{name[1:]} is realised for {_vintages(len(lines.realised))}; no estimate of them can be checked"
+    if out.empty:
+        return f"Realised {name} lay within what the PDs expected in {'all ' * (n > 1)}{_vintages(n)} that can be checked"
     newest = Timestamp(out["vintage"].max())
     return f"Realised {name} lay outside what the PDs expected in {len(out)} of {_vintages(n)}, last {newest:%B %Y}"
 

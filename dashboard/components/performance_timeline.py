@@ -55,6 +55,10 @@ def timeline(found: Assessed, metric: str) -> None:
     st.caption(said)
     with st.expander("What an estimate can and cannot show", icon=":material/visibility_off:"):
         st.markdown(CAVEAT)
+        st.markdown(
+            "PDs are first put right by what the run's test rows showed; how sure that is stands in the interval too. Vintages of the "
+            "months on which the run was tested have no past estimate: it would rest on their own outcomes."
+        )
 
 
 def _axis(lines: Lines, currency: str) -> Axis:

@@ -11,6 +11,7 @@ from pipeline.evaluation.advice import Measured
 from pipeline.evaluation.estimate import estimate_performance, track_record
 from pipeline.evaluation.grades import grade_table
 from pipeline.evaluation.inputs import FloatArray
+from pipeline.evaluation.months import as_dates
 from pipeline.evaluation.vintages import performance_by_vintage, performance_of, vintage_curves
 from pipeline.monitoring.performance_belief import belief
 from pipeline.monitoring.performance_book import Book
@@ -70,8 +71,15 @@ def pooled_realised(book: Book, rows: DataFrame) -> DataFrame:
 
 
 def past_estimates(book: Book) -> DataFrame:
-    """Return, for vintages that have matured, what their PDs alone had expected of the very loans that were measured."""
-    return estimated(book, book.matured)
+    """Return, for vintages that have matured, what their PDs alone had expected of the very loans that were measured.
+
+    Left out are vintages of the months on which the run was tested: their own outcomes put the PDs right.
+    """
+    loans = book.matured
+    tested = {policy: promise.tested_until for policy, promise in book.promises.items()}
+    until = as_dates(loans["policy_id"].map(tested))
+    is_tested = np.asarray(as_dates(loans["vintage"]) <= until)
+    return estimated(book, loans[~loans["vintage"].isin(loans["vintage"][is_tested].unique())])
 
 
 def record_of(past: DataFrame, found: DataFrame) -> DataFrame:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from pandas import DataFrame
+import pandas
+from pandas import DataFrame, Timestamp
 from sqlalchemy import Engine, select
 
 from pipeline import contract
 from pipeline.evaluation.advice import Measured
 from pipeline.evaluation.cost import Costs
 from pipeline.evaluation.inputs import FloatArray
+from pipeline.evaluation.months import as_dates
 from pipeline.evaluation.policy import Review
 from pipeline.evaluation.recalibration import Recalibration, fit_recalibration
 from pipeline.evaluation.vintages import decided_metrics
@@ -40,6 +42,8 @@ class Promise:
     calibration: Recalibration
     """By how much the PDs were off on the test rows, and how sure that is; without enough of them only the error of the level
     is known, from the out-of-fold rows on which PDs were calibrated."""
+    tested_until: Timestamp | None = None
+    """Day of the newest test row, where rows have a time: estimates of loans up to then would rest on their own outcomes."""
     problem: str = ""
     """Why there are no test rows."""
 
@@ -83,11 +87,15 @@ def promise_of(policy: Policy, config: ProjectConfig, artifacts: Artifacts) -> P
     try:
         holdout = artifacts.table(policy.run_id, contract.ARTIFACT_HOLDOUT)
     except (LookupError, TrackingUnavailable) as error:
-        return Promise(policy, costs, review, DataFrame(columns=list(TEST_COLUMNS)), Recalibration(), str(error))
+        return Promise(policy, costs, review, DataFrame(columns=list(TEST_COLUMNS)), Recalibration(), problem=str(error))
     valid = holdout.loc[holdout["split"] == contract.VALID, contract.HOLDOUT_PD].to_numpy(dtype=np.float64)
     test = _test_rows(holdout, policy)
     unknown = Recalibration(covariance=np.diag([level_error(valid) ** 2, 0.0]))
-    return Promise(policy, costs, review, test, fit_recalibration(test["y"], test["pd"]) or unknown)
+    newest = as_dates(holdout.loc[holdout["split"] == contract.TEST, contract.HOLDOUT_TIME]).max()
+    return Promise(
+        policy, costs, review, test, fit_recalibration(test["y"], test["pd"]) or unknown,
+        tested_until=None if pandas.isna(newest) else Timestamp(newest),
+    )  # fmt: skip
 
 
 def level_error(pds: FloatArray) -> float:
