@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from pipeline.store.address import StoreError
 if TYPE_CHECKING:
     from pipeline.monitoring.alerts import Alert
     from pipeline.monitoring.health import Health
+
+
+MONTHS: Final = 24
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,28 @@ def _read(project: str, config: ProjectConfig | None) -> Watch:
     if config is not None:
         maturing = next_to_mature(project, as_of, config.data.outcome_months)
     return Watch(left, as_of, state.uncounted, state.finding.fault, health, maturing)
+
+
+def money(project: str) -> "pd.DataFrame | str":
+    """Return `money_line.money_by_period` of the last `MONTHS` months, empty before any is counted, or why it is not known."""
+    from pipeline.monitoring.baseline import BaselineError
+    from pipeline.monitoring.money_line import COLUMNS, features_needed, money_by_period
+    from pipeline.registry.tracking_store import TrackingUnavailable
+
+    nothing = pd.DataFrame(columns=list(COLUMNS))
+    if not loading.has_store():
+        return nothing
+    try:
+        span = loading_risk.profile_span(project)
+        if span is None:
+            return nothing
+        baselines = {version: loading_risk.baseline(project, version) for version in loading_risk.profile_versions(project)}
+        first = max(span[0], (pd.Timestamp(span[1]).to_period("M") - (MONTHS - 1)).start_time.date())
+        needed = sorted({name for baseline in baselines.values() for name in features_needed(baseline)})
+        counts = loading_risk.CachedProfiles(project).counts(first, span[1], "month", features=needed)
+        return money_by_period(counts, baselines)
+    except (BaselineError, StoreError, TrackingUnavailable) as error:
+        return f"Money by month cannot be shown: {error}"
 
 
 def next_to_mature(project: str, as_of: date, outcome_months: int) -> Maturing | None:

@@ -7,6 +7,7 @@ from dashboard import answers, health_words, light_words, loading, overview_book
 from dashboard.components import page, todo
 from dashboard.components.headline import headline, live_pair
 from dashboard.components.lights import lights
+from dashboard.components.money_now import money_now
 from dashboard.labels import plain
 from dashboard.worth import Worth, worth
 from pipeline import contract
@@ -36,8 +37,11 @@ def draw(project: str) -> None:
     lights(light_words.four_lights(run, release, value, checks, watch, labels))
     headline(run, value)
     live_pair(release)
+    picture = st.container()
     todo.what_needs_somebody(waiting, watch, labels)
     _onwards(run_id)
+    with picture:
+        money_now(project, value.currency if value else "")
     return page.freshness(runs, left_out)
 
 
