@@ -24,10 +24,11 @@ from pipeline import contract
 from pipeline.evaluation.drift import drift_table
 from pipeline.evaluation.profile_bins import profile_counts
 from pipeline.monitoring.baseline import VersionBins, load_baseline, load_bins
-from pipeline.monitoring.profile_counts import add_tables, count_decisions
+from pipeline.monitoring.profile_counts import add_tables, count_decisions, uncounted_segments
 from pipeline.monitoring.profile_rows import decision_frame, inputs_columns
 from pipeline.monitoring.profiles import ProfileError, is_behind, read_counts, span, update_profiles, versions
-from pipeline.store.engine import writing
+from pipeline.project import Feature, Groups
+from pipeline.store.engine import StoreError, writing
 from tests.conftest import copied_home
 from tests.monitoring.made_traffic import (
     PROJECT,
@@ -135,10 +136,26 @@ def test_a_value_of_another_kind_is_unseen_and_hides_no_other(counted_once: Watc
     assert {b for f, b in cells if f == "(sums)"} == {"approve:pd_millionths"}  # nobody has an amount
 
 
+def test_segments_of_numbers_are_cut_at_their_edges_and_without_edges_left_out_and_said(counted_once: Watched) -> None:
+    groups = Groups(columns=("amount", "income", "channel", "existing_customer"), bins={"amount": (5000.0, 9000.0)})
+    bins, frame = frame_of(counted_once)
+    config = bins.config.model_copy(update={"segments": groups})
+    frame = frame.head(4).assign(amount=[4999.0, 5000.0, 9000.0, np.nan], channel=["web", None, "web", "web"])
+    counts = count_decisions(VersionBins(config, 1, "r", bins.reference, bins.ranges), frame)
+    n = counts[counts["feature"] == "pd"].groupby("segment")["count"].sum().to_dict()
+    n = {name: count for name, count in n.items() if not name.startswith("existing_customer=")}
+    assert n == {
+        "": 4, "amount=under 5000": 1, "amount=5000 to 9000": 1, "amount=9000 and over": 1, "amount=(missing)": 1,
+        "channel=web": 3, "channel=(missing)": 1,
+    }  # fmt: skip
+    assert set(counts["segment"]) - set(n) <= {"existing_customer=0", "existing_customer=1"}
+    assert uncounted_segments(config) == (
+        "segment 'income' is a number without edges, so nothing is counted by it; give bins.income",
+    )
+
+
 @given(st.lists(st.dictionaries(st.sampled_from(["n", "b", "c"]), st.none() | st.floats(-1e9, 1e9) | st.text(max_size=5))))
 def test_inputs_are_read_alike_by_arrow_and_by_python(rows: list[dict[str, Any]]) -> None:
-    from pipeline.project import Feature
-
     features = [Feature(name="n", kind="number", label="n"), Feature(name="c", kind="category", label="c", choices=("x",))]
     texts = [json.dumps(row) for row in rows]
     mine = inputs_columns(features, texts)
@@ -275,6 +292,20 @@ def test_what_cannot_be_counted_waits_and_is_named(watched: Watched) -> None:
     assert total == n
     hidden.rename(file)
     assert update_profiles(watched.settings, watched.engine, PROJECT).counted == 5
+
+
+def test_a_store_that_fails_says_so_and_keeps_what_was_counted(watched: Watched) -> None:
+    with pytest.raises(EnoughError):
+        update_profiles(watched.settings, watched.engine, PROJECT, chunk=30, tell=stop)
+    before = tables_of(watched.engine)
+    with writing(watched.engine) as connection:
+        connection.execute(text("ALTER TABLE profile_months RENAME TO away"))
+    with pytest.raises(StoreError, match=r"decisions cannot be counted: the store failed .* run it again"):
+        update_profiles(watched.settings, watched.engine, PROJECT)
+    with writing(watched.engine) as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO profile_months"))
+    assert tables_of(watched.engine) == before
+    assert update_profiles(watched.settings, watched.engine, PROJECT).counted == len(watched.rows(FIRST, LAST)) - 30
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
