@@ -15,7 +15,7 @@ from pipeline.monitoring.evidently_store import SAMPLE
 if TYPE_CHECKING:
     from pipeline.monitoring.evidently_store import Report
 
-EVERY_SECONDS: Final = 1.0
+EVERY_SECONDS: Final = 1.5
 
 
 def show(project: str, first: date, last: date) -> None:
@@ -49,13 +49,13 @@ def _panel(project: str, first: date, last: date, was_busy: bool) -> None:
 
 def _running(job: jobs.Job) -> None:
     state = job.state
-    st.markdown(f"### :material/hourglass_top: Evidently is at work: {plain(state.said)}.", anchors=False)
+    st.markdown(f"#### :material/hourglass_top: Evidently is at work: {plain(state.said)}.", anchors=False)
     st.progress(min(state.done / state.total, 1.0) if state.total else 0.0, f"{state.seconds():.0f} s; usually half a minute")
     st.button("Cancel", key="evidently_cancel", icon=":material/stop_circle:", on_click=job.stop)
 
 
 def _offer(first: date, last: date) -> None:
-    st.markdown(f"### :material/fact_check: There is no Evidently report on {first} to {last} yet.", anchors=False)
+    st.markdown(f"#### :material/fact_check: There is no Evidently report on {first} to {last} yet.", anchors=False)
     st.markdown(
         "A second opinion by other methods: drift and summary of every column, and where outcomes are known the confusion "
         f"matrix at our own cut-off. It is made of at most {SAMPLE:,} decisions, drawn at random, beside the development rows, "

@@ -19,7 +19,7 @@ FRAME_HEIGHT: Final = 900
 def show_report(report: "Report") -> None:
     """Draw a finished report; the page itself, five megabytes, is sent when it is asked for."""
     icon = ":material/rule:" if report.n_differ else ":material/check_circle:"
-    st.markdown(f"### {icon} {headline(report)}", anchors=False)
+    st.markdown(f"#### {icon} {headline(report)}", anchors=False)
     st.markdown(f":gray[{plain(basis(report))}]")
     st.markdown(differences(report))
     for sentence in filter(None, (judged(report), *report.notes)):

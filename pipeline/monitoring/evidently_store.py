@@ -7,8 +7,8 @@ import json
 import math
 import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
@@ -143,7 +143,8 @@ def keep(settings: Settings, report: Report, files: dict[str, str]) -> Report:
     """
     place = _place(settings, report.project)
     place.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place))
+    unfinished = place / f"{_UNFINISHED}{uuid.uuid4().hex}"
+    unfinished.mkdir()
     try:
         for name, text in (files | {META: to_json(report)}).items():
             (unfinished / name).write_text(text, encoding="utf-8")
