@@ -1,6 +1,11 @@
 """`replay` and `outcomes` as a person or a script meets them: exit statuses, what is said, and what is named."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +21,7 @@ from tests.serving.conftest import PROJECT, LiveHome, live_engine, live_home, li
 
 __all__ = ["live_engine", "live_home", "live_once"]
 
+ROOT = Path(__file__).parents[2]
 DAYS = ("--from", "2025-03-01", "--to", "2025-03-05")
 
 
@@ -128,3 +134,29 @@ def test_corrections_reach_the_decisions_they_are_about(
     joined = with_outcomes(live_engine, PROJECT).set_index("applicant_id")
     assert joined.loc[first, "y"] == 0.0 and joined["y"].notna().sum() == 1
     assert with_outcomes(live_engine, PROJECT, as_of=pd.Timestamp("2025-09-30").date())["y"].sum() == 1.0
+
+
+@pytest.mark.long
+def test_ctrl_c_stops_between_two_chunks_and_the_same_command_goes_on(
+    live_home: LiveHome, live_engine: Engine, table: pd.DataFrame
+) -> None:
+    words = ["replay", str(live_home.toml), "--data", str(live_home.home / "book.parquet"), *DAYS]
+    command = [sys.executable, "-m", "pipeline", *words]
+    slowly = [*command, "--speed", "0.5"]
+    with subprocess.Popen(slowly, cwd=ROOT, env=dict(os.environ), stderr=subprocess.PIPE, text=True) as slow:
+        assert slow.stderr is not None
+        while "is live and decides" not in slow.stderr.readline():
+            pass
+        while n_decided(live_engine) == 0:
+            time.sleep(0.05)
+        slow.send_signal(signal.SIGINT)
+        said = slow.stderr.read()
+    assert slow.returncode == 130
+    assert "Stopped after" in said and "the same command goes on from there" in said and "Traceback" not in said
+    assert 0 < n_decided(live_engine) < len(table)
+    assert run(*words).exit_code == 0
+    assert n_decided(live_engine) == len(table)
+
+
+def n_decided(engine: Engine) -> int:
+    return len(with_outcomes(engine, PROJECT))
