@@ -4,7 +4,7 @@ import html
 from typing import Final
 
 _MAY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; worker-src blob:"
 )
 _STYLE: Final = "html,body,iframe{margin:0;border:0;padding:0;width:100%;height:100%;display:block;background:#fff}"
