@@ -61,7 +61,7 @@ def heat_chart(cells: DataFrame, periods: Sequence[str], marks: Sequence[AxisMar
         tickvals=list(range(len(labels))), ticktext=[_short(name) for name in labels], tickfont={"size": 11},
         range=[len(labels) - 0.5, -1.9 if marks else -0.5], showgrid=False,
     )  # fmt: skip
-    figure.update_layout(margin={"t": 58}, barmode="overlay", bargap=0, clickmode="event+select")
+    figure.update_layout(margin={"t": 58}, barmode="overlay", bargap=0, clickmode="event+select", hoverdistance=80)
     return figure
 
 
@@ -113,6 +113,7 @@ def _marks(figure: go.Figure, marks: Sequence[AxisMark], last: int) -> None:
         textposition=["middle right" if mark.at < last / 2 else "middle left" for mark in marks], textfont={"size": 11},
         marker={"symbol": ["triangle-down" if m.is_release else "diamond" for m in marks], "size": 9, "color": colors},
         hovertext=[literal(mark.text) for mark in marks], hovertemplate="%{hovertext}<extra></extra>", cliponaxis=False,
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}, "textfont": {"color": OTHER}},
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pandas import DataFrame
 from dashboard import drift_detail
 from dashboard.charts.drift_feature import lines_chart, quantile_chart, segment_chart, then_now_chart
 from dashboard.components.drift_controls import accept
-from dashboard.components.drift_heat import FEATURE
+from dashboard.components.drift_heat import FEATURE, open_feature
 from dashboard.labels import number, percent, plain
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 def pick_feature(names: dict[str, str]) -> str:
     """Let the reader choose a feature, worst first; names: feature to label, in that order."""
     accept(FEATURE, names)
-    return str(
-        st.selectbox("Feature", list(names), format_func=lambda name: names[name], key=FEATURE, bind="query-params",
-                     filter_mode=None)
+    chosen = st.selectbox(
+        "Feature", list(names), format_func=lambda name: names[name], key=FEATURE, bind="query-params", filter_mode=None,
+        on_change=open_feature, label_visibility="collapsed",
     )  # fmt: skip
+    return str(chosen)
 
 
-def feature_detail(drift: "Drift", project: str, names: dict[str, str]) -> None:
-    """Draw one feature of the window; names: feature to label, worst first."""
-    feature = pick_feature(names)
+def feature_detail(drift: "Drift", project: str, feature: str) -> None:
+    """Draw one feature of the window."""
     found = drift_detail.detail(drift, project, feature)
     st.markdown(plain(found.sentence))
     left, right = st.columns(2, gap="medium")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 KEY: Final = "drift_heat"
 FEATURE: Final = "feature"
+PART: Final = "drift_part"
+OPENS: Final = "Feature"
+"""The tab in which a feature is opened."""
 
 
 def heat(drift: "Drift", marks: Sequence[Mark]) -> None:
@@ -55,3 +58,9 @@ def _opened() -> None:
     if points and points[0].get("customdata"):
         found = points[0]["customdata"]
         st.session_state[FEATURE] = found[0] if isinstance(found, list) else found
+        open_feature()
+
+
+def open_feature() -> None:
+    """Show the chosen feature, whichever tab was open."""
+    st.session_state[PART] = OPENS

@@ -11,8 +11,8 @@ from dashboard.components.downloads import download
 from dashboard.components.drift_behind import offer_counting
 from dashboard.components.drift_controls import pick_asked, pick_granularity
 from dashboard.components.drift_decisions import decisions_tab, reasons_tab
-from dashboard.components.drift_feature import feature_detail
-from dashboard.components.drift_heat import heat
+from dashboard.components.drift_feature import feature_detail, pick_feature
+from dashboard.components.drift_heat import OPENS, PART, heat
 from dashboard.components.drift_notes import notes_tab
 from dashboard.labels import plain
 from pipeline.monitoring.baseline import BaselineError
@@ -34,7 +34,9 @@ def draw(project: str) -> None:
         return _nothing_counted(project)
     config = loading_risk.baseline(project, loading_risk.profile_versions(project)[-1]).config
     groups = drift_book.segments(project, *span)
-    granularity = pick_granularity(config.monitoring.granularity)
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        granularity = pick_granularity(config.monitoring.granularity)
     with st.expander("Window, reference, group and features", icon=":material/tune:"):
         asked = pick_asked(granularity, span, groups, config, lambda group: drift_book.segment_words(group, config))
     drift = loading_risk.drift(project, asked)
@@ -46,20 +48,21 @@ def draw(project: str) -> None:
         _limits(drift)
     with picture:
         heat(drift, drift_book.marks(project, notes, asked.first, asked.last))
-    return _tabs(project, drift, lambda: notes_tab(project, notes, asked.last))
+    with right:
+        feature = pick_feature({name: label_of(config, name) for name in drift_book.ordered(drift)})
+    return _tabs(project, drift, feature, lambda: notes_tab(project, notes, asked.last))
 
 
-def _tabs(project: str, drift: "Drift", notes: Callable[[], None]) -> None:
-    names = {name: label_of(drift.baseline.config, name) for name in drift_book.ordered(drift)}
+def _tabs(project: str, drift: "Drift", feature: str, notes: Callable[[], None]) -> None:
     drawn: Mapping[str, Callable[[], None]] = {
-        "Feature": lambda: feature_detail(drift, project, names),
+        OPENS: lambda: feature_detail(drift, project, feature),
         "PD and decisions": lambda: decisions_tab(drift),
         "Reasons": lambda: reasons_tab(drift),
         "Notes": notes,
         "Evidently": lambda: evidently_panel.show(project, drift.since.date(), drift.asked.last),
         "Table": lambda: _table(project, drift),
     }
-    for tab, show in zip(st.tabs(list(drawn), key="drift_part", bind="query-params"), drawn.values(), strict=True):
+    for tab, show in zip(st.tabs(list(drawn), key=PART, bind="query-params"), drawn.values(), strict=True):
         if tab.open:
             with tab:
                 show()
