@@ -28,8 +28,9 @@ FIRST_PAGE_SECONDS: Final = 4.0
 AGAIN_SECONDS: Final = 30.0
 NAMES: Final = "names.json"
 IMMUTABLE: Final = frozenset(
-    {contract.ARTIFACT_CURVE, contract.ARTIFACT_HOLDOUT, contract.ARTIFACT_REFERENCE, contract.ARTIFACT_SEGMENTS,
-     contract.ARTIFACT_IMPORTANCE, contract.ARTIFACT_PROJECT, contract.ARTIFACT_CHECKS, contract.ARTIFACT_BACKGROUND}
+    {contract.ARTIFACT_CURVE, contract.ARTIFACT_HOLDOUT, contract.ARTIFACT_REFERENCE, contract.ARTIFACT_RANGES,
+     contract.ARTIFACT_SEGMENTS, contract.ARTIFACT_IMPORTANCE, contract.ARTIFACT_PROJECT, contract.ARTIFACT_CHECKS,
+     contract.ARTIFACT_BACKGROUND}
 )  # fmt: skip
 """Written once before a run is complete; gates.json and the model card may be written again and are always asked for."""
 

@@ -8,7 +8,7 @@ from dashboard.charts.style import BAND_OPACITY, CHAMPION, OTHER, base_figure, l
 
 def money_line(table: DataFrame, currency: str, title: str) -> go.Figure:
     """Draw `money_line.money_by_period`: the change per 1,000 applications by month around what was promised."""
-    figure = base_figure(title, "Month of decision", f"{currency} per 1,000 against the promise", 280)
+    figure = base_figure(title, "Month of decision", f"{currency} per 1,000", 320)
     rows = table[table["change"].notna()]
     ends = {"x": [*rows["period"], *rows["period"][::-1]], "y": [*rows["hi"], *rows["lo"][::-1]]}
     figure.add_scatter(
@@ -24,5 +24,5 @@ def money_line(table: DataFrame, currency: str, title: str) -> go.Figure:
     )  # fmt: skip
     label_at(figure, rows["period"].iloc[0], 0, "as promised", None, shift=9)
     figure.update_xaxes(tickformat="%b %Y", nticks=6)
-    figure.update_yaxes(tickformat="+,.3s")
+    figure.update_yaxes(tickformat="+,~s")
     return figure

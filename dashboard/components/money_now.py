@@ -32,10 +32,10 @@ def money_now(project: str, currency: str) -> None:
 def _title(change: float, lo: float, hi: float, month: str, currency: str) -> str:
     band = f"[{money(lo)}, {money(hi)}]" if math.isfinite(lo) and math.isfinite(hi) else ""
     if lo <= 0 <= hi:
-        return f"{month} is expected to be worth what was promised: {money(change, currency)} per 1,000 applications {band}"
+        return f"{month} is expected to earn what was promised: {money(change, currency)} {band} per 1,000 applications"
     word = "more" if change > 0 else "less"
     bounds = sorted((abs(lo), abs(hi)))
     return (
-        f"{month} is expected to be worth about {money(abs(change), currency)} {word} per 1,000 applications than promised "
-        f"[{money(bounds[0])}, {money(bounds[1])}]"
+        f"{month} is expected to earn about {money(abs(change), currency)} [{money(bounds[0])}, {money(bounds[1])}] {word} per "
+        "1,000 applications than promised"
     )

@@ -30,7 +30,9 @@ def draw(project: str) -> None:
     config = loading.project_config(run_id, project)
     value = worth(run, release, config)
     watch, labels = overview_book.watch(project, config), health_words.field_names(config)
-    waiting = todo.troubles(runs.table, release, loading.optional_json(run_id, contract.ARTIFACT_GATES))
+    # What was released has passed its gate, as the ledger holds; asking MLflow again would let every visitor wait for it.
+    gates = None if release.run_id == run_id else loading.optional_json(run_id, contract.ARTIFACT_GATES)
+    waiting = todo.troubles(runs.table, release, gates)
     n_waiting = len(waiting) + len(todo.waiting_alerts(watch))
     page.answer(_answer(run, plain(names[run_id]), release, value, n_waiting, project))
     checks = loading.optional_json(run_id, contract.ARTIFACT_CHECKS)

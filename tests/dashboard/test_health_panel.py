@@ -106,7 +106,7 @@ def test_the_lights_are_good_where_no_rule_is_broken_and_say_why(busy: LiveHome)
     assert "Look" in light(app, "Service") and "1 failed" in light(app, "Service")
     assert "ROC AUC" in light(app, "Model")
     assert "The 30 decisions of 2025-05 mature in 355 days, on 2026-05-31" in words(app)
-    assert "2025-06 is expected to be worth" in str(next(c.proto.spec for c in app.get("plotly_chart")))
+    assert "2025-06 is expected to earn" in str(next(c.proto.spec for c in app.get("plotly_chart")))
 
 
 def test_a_light_turns_with_an_alert_of_its_layer_and_the_alert_is_on_the_list(busy: LiveHome, live_engine: "Engine") -> None:
