@@ -167,9 +167,10 @@ def _measured_on(labels: DataFrame) -> tuple[str, ...]:
 
 def _maturity(book: Book) -> DataFrame:
     measured = book.measured
+    # All of them: defaults are known first, so at 95 % known a vintage still looks a twentieth worse than it is.
     table = maturity_table(
-        measured["decided_at"], measured["y"], book.as_of, book.outcome_months, measured["known_at"]
-    )  # fmt: skip
+        measured["decided_at"], measured["y"], book.as_of, book.outcome_months, measured["known_at"], known_share=1.0
+    )
     only = sorted(set(book.loans["vintage"]) - set(table["vintage"]))
     unmeasured = DataFrame({"vintage": only, "n": 0, "n_known": 0, "known_share": np.nan, "is_matured": False, "note": ""})
     whole = concat([table, unmeasured], ignore_index=True) if only else table

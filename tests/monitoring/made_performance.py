@@ -81,8 +81,8 @@ def promise_with(
 ) -> Promise:  # fmt: skip
     """A promise without a run behind it, PDs taken as they are."""
     policy = Policy(
-        policy_id, "simulated", int(policy_id[-1]), version, "run", approve_below, decline_above, {}, baseline or {}, "why", "pm",
-        datetime(2025, 1, 1, tzinfo=UTC), "0" * 64,
+        policy_id, "simulated", int(policy_id[-1]), version, "run", approve_below, decline_above, {}, baseline or {}, "why",
+        "pm", datetime(2025, 1, 1, tzinfo=UTC), "0" * 64,
     )  # fmt: skip
     return Promise(policy, costs, review, pd.DataFrame(columns=list(TEST_COLUMNS)) if test is None else test, Recalibration())
 
