@@ -56,7 +56,7 @@ def judge_need(case: Case) -> Need:
     reasons = tuple(sign.said for sign in signs if sign.asks)
     quiet = tuple(sign.said for sign in signs if not sign.asks)
     if waiting:
-        return Need(False, reasons, (waiting, *quiet))
+        return Need(False, reasons, (waiting,))
     return Need(bool(reasons), reasons, quiet)
 
 

@@ -142,7 +142,8 @@ def test_a_second_run_makes_nothing_twice(retrained: Retrained) -> None:
 def test_a_retrained_model_that_waits_for_people_is_reason_enough_to_wait(retrained: Retrained, tmp_path: Path) -> None:
     waiting = retrain_small(retrained.engine, retrained.home, impatient(tmp_path), if_needed=True, as_of=later())
     assert waiting.status == "not needed"
-    assert f"waits for a decision on proposal {retrained.result.proposal}" in waiting.said
+    assert waiting.said.startswith("Not needed: version 3, retrained on ")
+    assert waiting.said.endswith(f", waits for a decision on proposal {retrained.result.proposal}.")
 
 
 class Killed(BaseException):

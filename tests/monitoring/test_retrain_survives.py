@@ -55,6 +55,7 @@ def state_of(home: Path) -> Mapping[str, Any]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_ten_kills_at_any_moment_leave_what_an_undisturbed_retraining_leaves(live_once: LiveHome, tmp_path: Path) -> None:
     quiet, shaken = tmp_path / "quiet", tmp_path / "shaken"
     with copied_home(live_once.home, quiet):
