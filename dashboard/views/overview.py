@@ -8,6 +8,7 @@ from dashboard.components import page, todo
 from dashboard.components.headline import headline, live_pair
 from dashboard.components.lights import lights
 from dashboard.components.money_now import money_now
+from dashboard.components.tour import tour
 from dashboard.labels import plain
 from dashboard.worth import Worth, worth
 from pipeline import contract
@@ -41,6 +42,8 @@ def draw(project: str) -> None:
     live_pair(release)
     picture = st.container()
     todo.what_needs_somebody(waiting, watch, labels)
+    if watch.as_of is not None:
+        tour(project)
     _onwards(run_id)
     with picture:
         money_now(project, value.currency if value else "")

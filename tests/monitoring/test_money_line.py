@@ -1,0 +1,66 @@
+"""The line of money: each period as `impact` finds it, versions averaged, and what is not known stays unknown."""
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from pipeline import contract
+from pipeline.monitoring.drift_impact import development_side, impact, window_side
+from pipeline.monitoring.money_line import COLUMNS, features_needed, money_by_period
+from tests.monitoring.test_drift_impact import LOAN, baseline_of, counted, rows
+
+MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")
+
+
+def period(counts: pd.DataFrame, start: pd.Timestamp, version: int = 1) -> pd.DataFrame:
+    return counts.assign(period=start, model_version=version)
+
+
+def test_each_period_is_the_change_of_the_margin_against_its_own_development() -> None:
+    baseline = baseline_of(rows(4000, 1))
+    may, june = counted(baseline, rows(900, 2)), counted(baseline, rows(700, 3, shift=1.0))
+    found = money_by_period(pd.concat([period(june, JUNE), period(may, MAY)]), {1: baseline})
+    assert tuple(found.columns) == COLUMNS and found["period"].tolist() == [MAY, JUNE] and found["n"].tolist() == [900, 700]
+    expected = impact(development_side(baseline), window_side(baseline, june), LOAN).margin.times(1000)
+    assert found.iloc[1][["promised", "expected", "change", "lo", "hi"]].tolist() == pytest.approx(
+        [expected.before, expected.now, expected.change, expected.lo, expected.hi]
+    )
+    assert found["hi"].iloc[1] < 0, "riskier applicants earn less than promised"
+    assert found["lo"].iloc[0] < 0 < found["hi"].iloc[0], "the same applicants do not"
+
+
+def test_two_versions_of_a_period_are_averaged_by_their_decisions() -> None:
+    first = baseline_of(rows(4000, 1))
+    second = replace(baseline_of(rows(4000, 5)), version=2)
+    mine, theirs = counted(first, rows(900, 2)), counted(second, rows(300, 3))
+    both = money_by_period(pd.concat([period(mine, MAY), period(theirs, MAY, 2)]), {1: first, 2: second}).iloc[0]
+    alone = money_by_period(period(mine, MAY), {1: first}).iloc[0]
+    other = money_by_period(period(theirs, MAY, 2), {2: second}).iloc[0]
+    assert both["n"] == 1200
+    assert both["change"] == pytest.approx(0.75 * alone["change"] + 0.25 * other["change"])
+    halves = 0.75 * (alone["hi"] - alone["change"]), 0.25 * (other["hi"] - other["change"])
+    assert both["hi"] - both["change"] == pytest.approx(math.hypot(*halves))
+
+
+def test_what_cannot_be_priced_is_not_known_and_not_nought() -> None:
+    baseline = baseline_of(rows(4000, 1))
+    bare = counted(baseline, rows(900, 2))
+    sums = bare["feature"] == contract.PROFILE_SUMS
+    bare.loc[sums & ~bare["bin"].str.endswith(contract.SUM_PD), "count"] = 0
+    found = money_by_period(period(bare, MAY), {1: baseline})
+    assert math.isnan(found["change"].iloc[0]) and found["n"].iloc[0] == 900
+
+
+def test_without_decisions_or_baselines_there_is_no_line() -> None:
+    baseline = baseline_of(rows(500, 1))
+    nothing = period(counted(baseline, rows(10, 2)), MAY).iloc[:0]
+    assert money_by_period(nothing, {1: baseline}).empty and money_by_period(nothing, {}).empty
+
+
+def test_only_the_features_that_are_read_are_asked_for() -> None:
+    baseline = baseline_of(rows(4000, 1))
+    whole = period(counted(baseline, rows(900, 2)), MAY)
+    part = whole[whole["feature"].isin(features_needed(baseline))]
+    pd.testing.assert_frame_equal(money_by_period(whole, {1: baseline}), money_by_period(part, {1: baseline}))
