@@ -1,5 +1,6 @@
 """The rows of profiles: adding counts to them, and the mark up to which decisions are counted."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -38,10 +39,13 @@ def _upsert(connection: Connection, table: str, key: tuple[str, ...], counts: Da
         rows = [(project, version, *row) for row in zip(*values, strict=True)]
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks}) {then}", rows)  # noqa: S608 - our names
         return
-    # One statement for all rows: a row at a time is a round trip each.
-    arrays = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in columns)
-    statement = f"INSERT INTO {table} ({names}) SELECT %s, %s::int, given.* FROM unnest({arrays}) AS given {then}"  # noqa: S608
-    connection.exec_driver_sql(statement, (project, version, *values))
+    # One statement for all rows, a JSON text per column: a row at a time is a round trip each, and the driver's own arrays
+    # take six times as long to write.
+    lists = ", ".join(["json_array_elements_text(%s::json)"] * len(columns))
+    given = ", ".join(f"given.{name}::{_TYPES.get(name, 'text')}" for name in columns)
+    rows_from = f"SELECT %s, %s::int, {given} FROM ROWS FROM ({lists}) AS given ({', '.join(columns)})"  # noqa: S608 - our names
+    texts = [json.dumps(column) for column in values]
+    connection.exec_driver_sql(f"INSERT INTO {table} ({names}) {rows_from} {then}", (project, version, *texts))
 
 
 def read_mark(connection: Connection, project: str) -> int:
