@@ -69,12 +69,12 @@ def test_ten_kills_at_any_moment_leave_what_an_undisturbed_retraining_leaves(liv
         recent_project(shaken)
         with retrainings(shaken) as run:
             while killed < KILLS:
-                # Later and later, so that the steps after training, which a rerun skips to, are hit as well.
+                # At any moment of a whole retraining, and of one that finds most or all of it done.
                 state, took = run(chance.uniform(0.05, 1.1) * seconds)
                 killed += state == "killed"
                 assert state in ("killed", "done"), took
                 if state == "done":
-                    seconds = min(seconds, took)  # from here on only what is left undone can be disturbed
+                    seconds = min(seconds, took)  # the next has less to do
             assert run(LONGEST)[0] == "done"
         assert state_of(shaken) == expected
     assert len(expected["bake-offs"]) == 2
