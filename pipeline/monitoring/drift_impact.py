@@ -99,14 +99,21 @@ class Side:
 
 def development_side(baseline: Baseline) -> Side:
     """Return the development rows as the version's policy would have decided them."""
-    return _side(baseline, baseline.reference, baseline.sums)
+    return _side(baseline, _of_money(baseline), baseline.sums)
 
 
 def window_side(baseline: Baseline, counts: DataFrame) -> Side:
     """Return the decisions of a window; counts: of the baseline's version and one segment, any number of periods."""
-    known = counts[counts["feature"].isin(baseline.reference["feature"].unique())]
-    laid = count_matrix(baseline.reference, known).counts[0]
-    return _side(baseline, baseline.reference.assign(count=laid.astype(np.int64)), natural_sums(counts))
+    reference = _of_money(baseline)
+    known = counts[counts["feature"].isin(reference["feature"].unique())]
+    laid = count_matrix(reference, known).counts[0]
+    return _side(baseline, reference.assign(count=laid.astype(np.int64)), natural_sums(counts))
+
+
+def _of_money(baseline: Baseline) -> DataFrame:
+    """The part of the reference that money rests on."""
+    names = [contract.REFERENCE_PD, contract.PROFILE_DECISION, baseline.config.data.amount]
+    return baseline.reference[baseline.reference["feature"].isin([name for name in names if name])]
 
 
 def impact(before: Side, now: Side, costs: Costs, days: int | None = None) -> Impact:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pandas import DataFrame, concat
+from pandas import DataFrame
 
 from pipeline import contract
 from pipeline.evaluation.drift_parts import psi_by_segment
@@ -40,18 +40,18 @@ def by_segment(reference: DataFrame, counts: DataFrame, features: Sequence[str],
     """Return `psi_by_segment` of features, once for each column of segments: `COLUMNS`.
 
     reference: of the deciding version; counts, before: of that version, all segments, the window and (where the reference is a
-    past window) the reference's own. Groups of one column part the decisions, and their psi add up to the feature's.
+    past window) the reference's own. Groups of one column part the decisions, and
+    their psi add up to the feature's.
     """
     mine = reference[reference["feature"].isin(list(features))]
     now, was = _segments(counts, features), None if before is None else _segments(before, features)
-    parts = []
-    for column in sorted(now["column"].unique()):
-        earlier = None if was is None else was[was["column"] == column]
-        has_any = earlier is not None and len(earlier) > 0
-        parts.append(psi_by_segment(mine, now[now["column"] == column], ["column", "value"], earlier if has_any else None))
-    if not parts or mine.empty:
+    if now.empty or mine.empty:
         return DataFrame(columns=list(COLUMNS))
-    found = concat(parts, ignore_index=True)[list(COLUMNS)]
+    table = psi_by_segment(mine, now, ["column", "value"], was if was is not None and len(was) else None)
+    # Each column parts all decisions, so with k columns side by side every decision is there k times and weighs 1/k.
+    k = now["column"].nunique()
+    table[["weight", "psi", "share", "mix", "within"]] *= k
+    found = table[list(COLUMNS)]
     return found.sort_values(["feature", "column", "psi"], ascending=[True, True, False]).reset_index(drop=True)
 
 
