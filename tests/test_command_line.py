@@ -24,7 +24,10 @@ from pipeline.training.tracking import open_client
 from tests.conftest import LOGISTIC_ONLY, Trained
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("demo", "simulate", "check", "train", "gate", "score", "serve", "reproduce", "retrain", "monitor", "ledger", "release")
+VERBS = (
+    "demo", "simulate", "check", "train", "gate", "score", "serve", "replay", "outcomes", "profiles", "monitor", "report",
+    "retrain", "reproduce", "ledger", "release",
+)  # fmt: skip
 STEPS = ("propose", "approve", "reject", "route", "rollback", "history")
 
 
