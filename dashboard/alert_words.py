@@ -51,7 +51,7 @@ def answer(alerts: Sequence["Alert"], n_rules: int, as_of: date | None, labels: 
     day = f" as of {as_of}" if as_of else ""
     detail = f"{n_rules} rules judge{day}. {_service(waiting + taken)}"
     if waiting:
-        worst = max(waiting, key=_gravity)
+        worst = in_order(waiting)[0]
         return Answer(
             f"{_counted(waiting)} for somebody. Gravest: {headline(worst, labels)}.", f"{_sent(waiting)}{detail}", False
         )
@@ -129,28 +129,27 @@ def events_table(alert: "Alert") -> pd.DataFrame:
 
 
 def rules_table(section: "Monitoring") -> pd.DataFrame:
-    """Return the rules in words: Rule, Called when, Severity, Layer, For, Quiet after closing."""
+    """Return the rules in words: Rule, Called when, Rows needed, Severity, Layer, For, Quiet after closing."""
+    columns = ("Rule", "Called when", "Rows needed", "Severity", "Layer", "For", "Quiet after closing")
     rows = [
-        {
-            "Rule": rule.name,
-            "Called when": rule_words(rule, section.granularity),
-            "Severity": rule.severity,
-            "Layer": LAYER_WORDS[contract.MEASURES[rule.measure]],
-            "For": rule.owner,
-            "Quiet after closing": _of(rule.cooldown, section.granularity) if rule.cooldown else "not at all",
-        }
+        (
+            rule.name, rule_words(rule, section.granularity), f"{rule.min_n:,}" if rule.min_n else "any", rule.severity,
+            LAYER_WORDS[contract.MEASURES[rule.measure]], rule.owner,
+            _of(rule.cooldown, section.granularity) if rule.cooldown else "not at all",
+        )
         for rule in section.rules_in_force
-    ]
-    return pd.DataFrame(rows, columns=["Rule", "Called when", "Severity", "Layer", "For", "Quiet after closing"])
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def rule_words(rule: "Rule", granularity: str) -> str:
     """Say when a rule calls somebody."""
+    text, k, n = MEASURE_WORDS[rule.measure].text, *rule.persist
     who = f" of {', '.join(rule.subjects)}" if rule.subjects else ""
-    k, n = rule.persist
     often = "" if n == 1 else f", in {k} of {n} {granularity}s"
-    rows = f", on {rule.min_n:,} rows or more" if rule.min_n else ""
-    return f"{MEASURE_WORDS[rule.measure].text}{who} is {rule.direction} {limit_text(rule.measure, rule.limit)}{often}{rows}"
+    is_whether = MEASURE_WORDS[rule.measure].unit == "yes" and rule.above == 0
+    limit = "" if is_whether else f" {rule.direction} {limit_text(rule.measure, rule.limit)}"
+    return f"{text[0].upper()}{text[1:]}{who}{limit}{often}"
 
 
 def _row(alert: "Alert", labels: Labels) -> tuple[str, ...]:

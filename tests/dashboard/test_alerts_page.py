@@ -139,8 +139,9 @@ def test_the_history_is_narrowed_by_choices_of_the_link(opened: dict[str, Alert]
 
 def test_the_rules_stand_in_words(opened: dict[str, Alert]) -> None:
     table = open_page(PAGE, alert_part="Rules").dataframe[0].value
-    assert "PSI is above 0.25, on 500 rows or more" in set(table["Called when"])
-    assert "PSI is above 0.1, in 2 of 3 months, on 500 rows or more" in set(table["Called when"])
+    words_of = table.set_index("Rule")["Called when"]
+    assert words_of["shifted"] == "PSI above 0.25" and words_of["moved"] == "PSI above 0.1, in 2 of 3 months"
+    assert words_of["constant"] == "Column with one value only" and set(table["Rows needed"]) == {"any", "100", "200", "500"}
 
 
 def test_without_any_alert_the_page_says_that_nothing_needs_anybody(decided: LiveHome, live_engine: "Engine") -> None:
@@ -178,9 +179,9 @@ def test_each_alert_leads_to_the_page_that_shows_it(opened: dict[str, Alert]) ->
 
 def test_every_rule_that_can_be_stated_has_words() -> None:
     for measure in MEASURES:
-        rule = Rule(name="one", measure=measure, below=1, persist=(2, 5), subjects=("a", "b"), min_n=1000)
+        rule = Rule(name="one", measure=measure, below=1, persist=(2, 5), subjects=("a", "b"))
         said = alert_words.rule_words(rule, "week")
-        assert "of a, b is below" in said and "in 2 of 5 weeks, on 1,000 rows or more" in said
+        assert "of a, b below" in said and said.endswith(", in 2 of 5 weeks")
     assert alert_words.rules_table(Monitoring(rules=())).empty
 
 
