@@ -1,22 +1,37 @@
 """What an Evidently report says beside what we say, in words."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from dashboard.labels import label_of, moment, number, percent, plain, short
+from pipeline.monitoring.evidently_store import DRIFT, LEFT_OUT
 
 if TYPE_CHECKING:
     from pipeline.monitoring.evidently_store import ColumnVerdict, Report
+
+DRIFT_SHARE: Final = 0.5
+"""Evidently's usual share of columns from which it calls a data set drifted."""
 
 
 def headline(report: "Report") -> str:
     """The verdict in one sentence."""
     ours = sum(column.ours in ("moved", "shifted") for column in report.columns)
-    theirs = sum(column.theirs == "drift" for column in report.columns)
+    theirs = sum(column.theirs == DRIFT for column in report.columns)
     differ = f"the two differ on {report.n_differ}" if report.n_differ else "the two agree on each"
     return f"Of {len(report.columns)} columns Evidently sees drift in {theirs} and we in {ours}; {differ}."
+
+
+def whole(report: "Report") -> str:
+    """What Evidently's own headline says of all columns together, which is another question than ours."""
+    asked = [column for column in report.columns if column.theirs != LEFT_OUT]
+    drifted = sum(column.theirs == DRIFT for column in asked)
+    said = "drifted" if asked and drifted >= DRIFT_SHARE * len(asked) else "not drifted"
+    return (
+        f"By its own headline the data set is {said}: it calls one drifted from half of its columns on, here {drifted} of "
+        f"{len(asked)}. We judge each column."
+    )
 
 
 def basis(report: "Report") -> str:

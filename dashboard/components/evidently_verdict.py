@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import loading_risk
 from dashboard.labels import plain
-from dashboard.report_words import basis, differences, headline, judged, table
+from dashboard.report_words import basis, differences, headline, judged, table, whole
 
 if TYPE_CHECKING:
     from pipeline.monitoring.evidently_store import Report
@@ -22,7 +22,7 @@ def show_report(report: "Report") -> None:
     st.markdown(f"#### {icon} {headline(report)}", anchors=False)
     st.markdown(f":gray[{plain(basis(report))}]")
     st.markdown(differences(report))
-    for sentence in filter(None, (judged(report), *report.notes)):
+    for sentence in filter(None, (whole(report), judged(report), *report.notes)):
         st.markdown(plain(sentence))
     _table(report)
     _files(report)

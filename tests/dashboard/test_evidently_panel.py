@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import loading_risk, report_jobs
 from dashboard.report_jobs import DONE, FAILED, RUNNING, STOPPED, WAITING, Job, ReportJobs
-from dashboard.report_words import headline, judged
+from dashboard.report_words import headline, judged, whole
 from dashboard.sandbox import sandboxed
 from pipeline.monitoring import evidently_store as kept
 from pipeline.settings import load_settings
@@ -249,6 +249,9 @@ def test_words_of_agreement_and_of_difference() -> None:
     agreed = replace(report, columns=report.columns[-1:])
     assert headline(agreed) == "Of 1 columns Evidently sees drift in 0 and we in 0; the two agree on each."
     assert judged(replace(report, judged=None)) == ""
+    assert whole(report).startswith("By its own headline the data set is not drifted") and "here 0 of 3." in whole(report)
+    drifted = replace(report, columns=tuple(replace(column, theirs=kept.DRIFT) for column in report.columns))
+    assert whole(drifted).startswith("By its own headline the data set is drifted") and "here 4 of 4." in whole(drifted)
     apart = kept.Judged(700, 120, {"recall": 0.5}, {"recall": 0.6})
     assert judged(replace(report, judged=apart)).endswith("on the same rows ours are Recall 0.600.")
     assert json.loads(kept.to_json(report))["columns"][2]["value"] is None
