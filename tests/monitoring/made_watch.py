@@ -15,7 +15,6 @@ from pipeline.project_monitoring import Monitoring
 from tests.conftest import copied_home
 from tests.monitoring.made_traffic import record_day
 from tests.serving.conftest import LiveHome
-from tests.store.fixtures import once_per_session
 
 QUIET = (date(2025, 3, 14), date(2025, 4, 14))
 BAD = date(2025, 5, 14)
@@ -54,6 +53,7 @@ def decide(home: LiveHome, engine: Engine, frame: pd.DataFrame, day: date, seed:
 def watched_once(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> LiveHome:
     """The home with all of it decided; not to be written to."""
     from pipeline.store.engine import open_store
+    from tests.store.fixtures import once_per_session
 
     def build(folder: Path) -> None:
         with copied_home(live_once.home, folder):

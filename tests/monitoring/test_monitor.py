@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from typer.testing import CliRunner
 
 from pipeline import contract
@@ -12,9 +12,15 @@ from pipeline.__main__ import app
 from pipeline.monitoring.alerts import read_alerts, resolve
 from pipeline.monitoring.monitor import current, monitoring_of, run_monitor
 from pipeline.project_monitoring import Monitoring
+from pipeline.settings import Settings
+from pipeline.store.engine import open_store, writing
+from pipeline.store.tables import decisions
+from tests.monitoring.made_traffic import copy_release
 from tests.monitoring.made_watch import BAD, QUIET, RULES, engine, watched, watched_once
 from tests.monitoring.test_deliver import Server, server
 from tests.serving.conftest import PROJECT, LiveHome, live_engine, live_home, live_once
+
+pytest_plugins = ["tests.store.fixtures"]
 
 __all__ = ["engine", "live_engine", "live_home", "live_once", "server", "watched", "watched_once"]
 
@@ -42,6 +48,21 @@ def test_months_like_development_call_nobody_and_columns_that_went_wrong_do_by_n
     assert now.has_open and {f.subject for f in current(now, "month")} >= {"savings_balance"}
     again = look(watched, engine)
     assert not again.opened and again.active == now.active
+
+
+@pytest.mark.long
+def test_postgresql_finds_the_same(watched: LiveHome, engine: Engine, postgres_url: str) -> None:
+    other = open_store(postgres_url)
+    copy_release(engine, other)
+    columns = [column for column in decisions.columns if column.name != "seq"]
+    with engine.connect() as source, writing(other) as target:
+        rows = source.execute(select(*columns).order_by(decisions.c.seq)).mappings().all()
+        target.execute(decisions.insert(), [dict(row) for row in rows])
+    settings = Settings(watched.settings.home, watched.settings.tracking_uri, postgres_url)
+    there, here = (run_monitor(s, e, PROJECT, monitoring=RULES) for s, e in ((settings, other), (watched.settings, engine)))
+    assert not there.faults and there.counted == here.counted == 2100
+    assert [alert.firing for alert in there.opened] == [alert.firing for alert in here.opened]
+    other.dispose()
 
 
 def test_a_closed_alert_stays_closed_while_its_cool_down_lasts(watched: LiveHome, engine: Engine) -> None:

@@ -17,12 +17,12 @@ from tests.serving.conftest import PROJECT, propose_run
 FIRST, LAST, KNOWN = date(2025, 3, 1), date(2025, 12, 31), date(2026, 9, 30)
 CAMPAIGN, RECESSION, RENAME = "2025-05-01", "2025-07-01", "2025-09-01"
 ON_OUTCOMES = {"calibration_p", "grades_red", "auc_drop", "money_shortfall", "actual_to_expected"}
-ROUNDS = tuple(date(2025, month, 28) for month in range(3, 13)) + tuple(date(2026, month, 28) for month in (4, 6, 8, 9))
+ROUNDS = tuple(date(2025, month, 28) for month in (3, 4, 5, 6, 9, 12)) + tuple(date(2026, month, 28) for month in (4, 8, 9))
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[list[tuple[date, Alert]]]:
-    """Every alert with the day of the round that opened it, rounds at the end of months, as a bank would run them."""
+    """Every alert with the day of the round that opened it, rounds at the end of some months, as a bank would run them."""
     home = tmp_path_factory.mktemp("incidents")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RISKDECK_HOME", str(home))
@@ -47,7 +47,7 @@ def _replayed(home: Path) -> Engine:
 
     text = small_text(LOGISTIC_ONLY).replace("test_until = 2025-12-31", "test_until = 2025-04-30")
     (home / "small.toml").write_text(text, encoding="utf-8")
-    simulate_book(BookSpec(n=36_000)).to_parquet(home / "book.parquet", index=False)
+    simulate_book(BookSpec(n=30_000)).to_parquet(home / "book.parquet", index=False)
     project, settings = open_project(str(home / "small.toml")), settings_of(home)
     done = train(project, settings, home / "book.parquet", n_jobs=1)
     engine = open_store(settings.database_url)
