@@ -57,6 +57,8 @@ def _aloud(recorded: "OutcomesRecorded") -> list[str]:
 
     n_again, n_over, n_strange = recorded.repeated, recorded.overtaken, recorded.unknown
     said = [f"{_count(recorded.given, 'outcome')}: {recorded.new:,} new, {_count(recorded.corrected, 'correction')}."]
+    if recorded.confirmed:
+        said.append(f"{recorded.confirmed:,} {were(recorded.confirmed)} told again with a later day, and is kept so.")
     if n_again:
         said.append(f"{n_again:,} {were(n_again)} known already; nothing is recorded twice.")
     if n_over:

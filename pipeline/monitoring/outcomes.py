@@ -43,6 +43,7 @@ def read_outcomes(engine: Engine, project: str, as_of: date | None = None) -> pd
         rows = pd.DataFrame(connection.execute(query).all(), columns=list(names))
     rows = typed_rows(rows).sort_values(["subject_id", "known_at", "revision"], ignore_index=True)
     turned = rows["subject_id"].ne(rows["subject_id"].shift()) | rows["defaulted"].ne(rows["defaulted"].shift())
+    rows["cash"] = rows.groupby(turned.cumsum())["cash"].ffill()  # an outcome told again without its money leaves it
     rows["since"] = rows.groupby(turned.cumsum())["known_at"].transform("first")
     rows["first_known_at"] = rows.groupby("subject_id")["known_at"].transform("first")
     return rows.drop_duplicates("subject_id", keep="last", ignore_index=True)[list(KNOWN_COLUMNS)]

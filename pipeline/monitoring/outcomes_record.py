@@ -23,17 +23,19 @@ CHUNK: Final = 10_000
 
 @dataclass(frozen=True)
 class OutcomesRecorded:
-    """What came of outcomes that were sent: ``given`` = ``new`` + ``corrected`` + ``repeated`` + ``overtaken``."""
+    """What came of ``given`` outcomes; ``repeated`` and ``overtaken`` ones were not recorded again."""
 
     given: int = 0
     new: int = 0
-    """Subjects never heard of before."""
+    """Of subjects never heard of before."""
     corrected: int = 0
-    """Recorded as the next revision of their subject."""
+    """Say otherwise than what was known by their day."""
+    confirmed: int = 0
+    """Say on a later day what was known already."""
     repeated: int = 0
-    """Known already; nothing was recorded."""
+    """Recorded before."""
     overtaken: int = 0
-    """Recorded once and corrected since; sent again it does not undo the correction. Give the later day if it should."""
+    """Recorded before and corrected for the same day since; the correction stands. Give a later day to take it back."""
     unknown: int = 0
     """Of all given, subjects without a decision in this store; kept, they may have been decided before it existed."""
 
@@ -42,7 +44,7 @@ class OutcomesRecorded:
         return OutcomesRecorded(*(mine + theirs for mine, theirs in zip(self._values(), other._values(), strict=True)))
 
     def _values(self) -> tuple[int, ...]:
-        return self.given, self.new, self.corrected, self.repeated, self.overtaken, self.unknown
+        return self.given, self.new, self.corrected, self.confirmed, self.repeated, self.overtaken, self.unknown
 
 
 def record_outcomes(engine: Engine, project: str, frame: pd.DataFrame) -> OutcomesRecorded:
@@ -77,15 +79,14 @@ def _record_chunk(connection: Connection, project: str, given: pd.DataFrame) -> 
     """Write what is new of outcomes whose subjects differ."""
     subjects = given["subject_id"].tolist()
     given = given.assign(known_at=given["known_at"].dt.tz_localize("UTC"))
-    heard, same, overtaken, revision = _against(given, _recorded(connection, project, subjects))
-    fresh = ~same & ~overtaken
-    rows = given[fresh].assign(revision=revision[fresh])
+    heard, there, holds, revision = _against(given, _recorded(connection, project, subjects))
+    rows = given[~there].assign(revision=revision[~there])
     if len(rows):
         connection.execute(insert(table), _documents(project, rows))
-    return OutcomesRecorded(
-        len(given), int((fresh & ~heard).sum()), int((fresh & heard).sum()), int(same.sum()), int(overtaken.sum()),
-        len(given) - _with_decision(connection, project, subjects),
-    )  # fmt: skip
+    kinds = (~heard, heard & ~there & ~holds, heard & ~there & holds, there & holds, there & ~holds)
+    new, corrected, confirmed, repeated, overtaken = (int(chosen.sum()) for chosen in kinds)
+    n_unknown = len(given) - _with_decision(connection, project, subjects)
+    return OutcomesRecorded(len(given), new, corrected, confirmed, repeated, overtaken, n_unknown)
 
 
 def _recorded(connection: Connection, project: str, subjects: list[str]) -> pd.DataFrame:
@@ -95,20 +96,24 @@ def _recorded(connection: Connection, project: str, subjects: list[str]) -> pd.D
 
 
 def _against(given: pd.DataFrame, recorded: pd.DataFrame) -> tuple[BoolArray, BoolArray, BoolArray, IntArray]:
-    """Compare with what is recorded: is the subject known, is this what it says for that day, was it said and corrected since,
-    and the revision it would have."""
+    """Compare with what is recorded: is the subject known, is this very outcome there with its day, is it what holds on that
+    day, and the revision it would have.
+
+    The day belongs to an outcome: were one left out because it says nothing else than the one before, a late file could come
+    between the two, and the same file sent again would then change what is known.
+    """
     n = len(given)
     pairs = given.reset_index(names="at").merge(recorded, on="subject_id", suffixes=("", "_there"))
     says_same = pairs["defaulted"].eq(pairs["defaulted_there"]) & (pairs["cash"].isna() | pairs["cash"].eq(pairs["cash_there"]))
     known_by_then = pairs[pairs["known_at_there"] <= pairs["known_at"]].sort_values(["known_at_there", "revision"])
     holding = known_by_then.index[~known_by_then["at"].duplicated(keep="last")]
-    same, said, heard = (np.zeros(n, dtype=np.bool_) for _ in range(3))
+    heard, there, holds = (np.zeros(n, dtype=np.bool_) for _ in range(3))
     heard[pairs["at"]] = True
-    same[pairs.loc[holding, "at"][says_same[holding]]] = True
-    said[pairs.loc[says_same & pairs["known_at"].eq(pairs["known_at_there"]), "at"]] = True
+    there[pairs["at"][says_same & pairs["known_at"].eq(pairs["known_at_there"])]] = True
+    holds[pairs["at"][holding][says_same[holding]]] = True
     revision = np.ones(n, dtype=np.int64)
     np.maximum.at(revision, pairs["at"].to_numpy(dtype=np.int64), pairs["revision"].to_numpy(dtype=np.int64) + 1)
-    return heard, same, said & ~same, revision
+    return heard, there, holds, revision
 
 
 def _documents(project: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
