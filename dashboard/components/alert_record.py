@@ -8,6 +8,7 @@ from dashboard import loading, loading_risk
 from dashboard.alert_words import SIGNS, STATE_WORDS, Labels, events_table, headline, small_print
 from dashboard.components.alert_rows import PARAM, look
 from dashboard.labels import plain
+from pipeline.monitoring.rule_words import MEASURE_WORDS
 
 if TYPE_CHECKING:
     from pipeline.monitoring.alerts import Alert
@@ -23,6 +24,7 @@ def show_alert(alert: "Alert", labels: Labels) -> None:
         st.markdown(f"### {sign} {headline(alert, labels)}: {STATE_WORDS[alert.state]}.", anchors=False)
     st.markdown(f":gray[{small_print(alert)}]")
     st.markdown(plain(alert.firing.evidence))
+    st.caption(MEASURE_WORDS[alert.firing.measure].help)
     with st.container(horizontal=True, vertical_alignment="center"):
         look(alert, labels)
         st.button("All alerts", key="all", on_click=close, icon=":material/list:", type="tertiary")

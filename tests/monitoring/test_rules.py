@@ -181,7 +181,7 @@ def test_the_usual_rules_keep_the_floors_of_the_project() -> None:
 def test_every_measure_has_words_and_every_value_can_be_written() -> None:
     assert set(MEASURE_WORDS) == set(contract.MEASURES)
     for measure in contract.MEASURES:
-        assert named(measure, "x") and written(measure, 0.5) and limit_text(measure, 0.5)
+        assert MEASURE_WORDS[measure].help and named(measure, "x") and written(measure, 0.5) and limit_text(measure, 0.5)
         assert written(measure, math.nan) == "not computable"
     assert written("calibration_p", 1e-9) == "below 0.0001"
     assert named("psi", "") == "PSI"
