@@ -41,7 +41,9 @@ def timeline(found: Assessed, metric: str) -> None:
     lines = lines_of(found, metric)
     title = timeline_title(lines)
     if lines.realised.empty and lines.ahead.empty:
-        st.info(f"{name_of(metric).capitalize()} is not known for any vintage: {lines.note or 'too few outcomes are known'}.")
+        why = lines.note.removeprefix("not computable: ") or "too few outcomes are known"
+        name = name_of(metric)
+        st.info(f"{name[:1].upper()}{name[1:]} cannot be computed for any vintage: {why}.", icon=":material/help:")
         return
     figure = timeline_chart(lines.realised, lines.past, lines.ahead, _axis(lines, found.book.config.project.currency), title)
     st.plotly_chart(figure, key="timeline", alt=_in_words(lines, title))

@@ -26,6 +26,10 @@ from pipeline.store.tables import decisions, outcomes
 
 MONTHS_SHOWN: Final = 24
 """Vintages that pages and signals look back on, the current month among them."""
+GRACE_MONTHS: Final = 3
+"""So long a vintage whose months have passed is waited for while outcomes are missing."""
+COMES_IN: Final = 0.8
+"""Of the share of approved loans with an outcome: below it the others' outcomes stay away, above it they are only late."""
 LOAN_COLUMNS: Final = (
     "id", "applicant_id", "decided_at", "vintage", "model_version", "policy_id", "outcome", "is_declined", "pd", "grade",
     "amount", "y", "known_at", "cash", "is_measured",
@@ -160,9 +164,10 @@ def _labels(loans: DataFrame, day: Timestamp, outcome_months: int) -> DataFrame:
 
 
 def _measured_on(labels: DataFrame) -> tuple[str, ...]:
-    """Approved loans always; the others where outcomes came in for nearly all of them, or nothing is old enough to tell."""
-    come_in = labels["known_share"].isna() | (labels["known_share"] >= KNOWN_SHARE) | (labels["outcome"] == contract.APPROVE)
-    return tuple(labels.loc[come_in, "outcome"])
+    """Approved loans always; others where outcomes come in nearly as they do for the approved, or nothing is old enough."""
+    approved = labels.loc[labels["outcome"] == contract.APPROVE, "known_share"].fillna(1.0).iloc[0]
+    come_in = labels["known_share"].isna() | (labels["known_share"] >= COMES_IN * approved)
+    return tuple(labels.loc[come_in | (labels["outcome"] == contract.APPROVE), "outcome"])
 
 
 def _maturity(book: Book) -> DataFrame:
@@ -171,6 +176,9 @@ def _maturity(book: Book) -> DataFrame:
     table = maturity_table(
         measured["decided_at"], measured["y"], book.as_of, book.outcome_months, measured["known_at"], known_share=1.0
     )
+    # Of outcomes that come late defaults come first, so what is in would look too bad; in the end it is all there will be.
+    last_call = as_date(book.as_of) >= table["matures_on"] + DateOffset(months=GRACE_MONTHS)
+    table["is_matured"] &= (table["known_share"] >= KNOWN_SHARE) | last_call
     only = sorted(set(book.loans["vintage"]) - set(table["vintage"]))
     unmeasured = DataFrame({"vintage": only, "n": 0, "n_known": 0, "known_share": np.nan, "is_matured": False, "note": ""})
     whole = concat([table, unmeasured], ignore_index=True) if only else table

@@ -14,6 +14,7 @@ from pipeline.evaluation.cost import CaseCosts, CashCosts, LoanCosts
 from pipeline.evaluation.estimate import track_record
 from pipeline.evaluation.policy import Review
 from pipeline.evaluation.recalibration import fit_recalibration
+from pipeline.evaluation.vintages import MATURED, WAITING
 from pipeline.monitoring.baseline import TrackedArtifacts
 from pipeline.monitoring.performance import performance_signals, signals_of
 from pipeline.monitoring.performance_advice import advice_on, recent_matured
@@ -136,13 +137,14 @@ def test_on_approved_loans_only_recall_is_not_computed_and_the_ranking_is_that_o
     assert (known["decline"], known["approve"]) == (0, len(approved))
 
 
-def test_a_vintage_whose_outcomes_stay_away_is_named_and_measured_on_what_came() -> None:
+def test_a_vintage_whose_outcomes_come_late_is_waited_for_and_in_the_end_named() -> None:
     rows = calibrated(200, months=1)
-    rows.loc[:59, "y"] = np.nan
-    book = book_of(rows)
-    (row,) = book.maturity.to_dict("records")
-    assert row["n_known"] == 140 if not book.is_approved_only else row["n_known"] <= 140
-    assert "never came in" in row["note"]
+    rows.loc[::3, "y"] = np.nan
+    for day, status in ((date(2026, 1, 10), WAITING), (date(2026, 4, 9), WAITING), (date(2026, 4, 10), MATURED)):
+        book = book_of(rows, day)
+        (row,) = book.maturity.to_dict("records")
+        assert (row["status"], row["n_known"]) == (status, 133) and not book.is_approved_only
+        assert row["note"] == "67 of 200 outcomes never came in"
 
 
 def test_several_policies_in_one_book_each_decide_by_their_own_cutoff() -> None:
