@@ -118,15 +118,22 @@ class Job:
             raise
 
     def _check(self) -> None:
+        from pipeline import contract
         from pipeline.serving.batch_check import check_file
         from pipeline.serving.batch_log import recorded_before
-        from pipeline.serving.batch_read import open_batch
+        from pipeline.serving.batch_read import DataError, open_batch
+        from pipeline.serving.inputs import InputError
+        from pipeline.serving.service_events import UNUSABLE_FILE, count_error
 
         desk = self._open_desk()
         rules = _patiently(desk).champion.rules
-        file = open_batch(self.folder / "given", self._name)
-        self._move(total=file.n_rows, started=time.monotonic())
-        findings = check_file(rules, file, moved=self._moved, stop=self._stop.is_set)
+        try:
+            file = open_batch(self.folder / "given", self._name)
+            self._move(total=file.n_rows, started=time.monotonic())
+            findings = check_file(rules, file, moved=self._moved, stop=self._stop.is_set)
+        except (DataError, InputError):
+            count_error(desk.engine, desk.project, contract.SOURCE_BATCH, UNUSABLE_FILE)
+            raise
         earlier = recorded_before(desk.engine, desk.project, file.sha256)
         self._move(step=CHECKED, file=file, findings=findings, earlier=earlier)
 

@@ -30,7 +30,7 @@ from pipeline.serving.batch_write import REFUSED_ROW, REFUSED_WHY, ResultFiles
 from pipeline.serving.desk import Pair
 from pipeline.serving.inputs import InputError
 from pipeline.serving.log_errors import KeyConflict, LogError
-from pipeline.serving.service_events import ROW, WHOLE, count_error, count_refusals
+from pipeline.serving.service_events import ROW, UNUSABLE_FILE, WHOLE, count_error, count_refusals
 
 AHEAD: Final = 2
 """Chunks scored and not yet recorded, at most: what bounds the memory."""
@@ -110,7 +110,7 @@ def score_file(
 
 
 _KINDS: Final[Mapping[type[Exception], str]] = {
-    InputError: "unusable-file", DataError: "unusable-file", LogError: "not-recorded", KeyConflict: "key-conflict",
+    InputError: UNUSABLE_FILE, DataError: UNUSABLE_FILE, LogError: "not-recorded", KeyConflict: "key-conflict",
 }  # fmt: skip
 
 

@@ -1,9 +1,13 @@
 """Service health in its tab, and the four lights of the Overview: silent when all is well, and each names what is wrong."""
 
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,9 +15,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import health_words, overview_book
+from dashboard.batch_jobs import REFUSED, Job
 from dashboard.charts.health import latency_chart, volume_chart
 from pipeline import contract
 from pipeline.monitoring.alerts import acknowledge, open_alerts
+from pipeline.monitoring.health import read_health
 from pipeline.monitoring.profiles import update_profiles
 from pipeline.monitoring.rules import judge
 from pipeline.monitoring.signals import signal_table
@@ -25,7 +31,7 @@ from pipeline.serving.ids import new_ids
 from pipeline.serving.records import Application, Decision, Shadow
 from pipeline.serving.scorer import decide
 from pipeline.serving.service_events import OTHER, record_errors, record_refusals
-from tests.dashboard.opened import answer, no_thread_outlives_its_home, open_page, words
+from tests.dashboard.opened import APP, answer, no_thread_outlives_its_home, open_page, words
 from tests.serving.conftest import PROJECT, LiveHome, live_engine, live_home, live_once
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["live_engine", "live_home", "live_once", "no_thread_outlives_its_home"]
 
 DAY = datetime(2025, 6, 10, 12, tzinfo=UTC)
+ROOT = Path(APP).parents[1]
 TAB = {"alert_part": "Service health"}
 
 
@@ -168,6 +175,17 @@ def test_the_next_vintage_is_the_first_with_decisions_that_is_not_a_year_old(
     )
 
 
+def test_a_file_that_cannot_be_scored_at_all_is_one_error_of_the_service(live_home: LiveHome, live_engine: "Engine") -> None:
+    job = Job(lambda: Desk(live_home.settings, live_engine, PROJECT), "odd.csv", b"a,b\n1,2\n")
+    until = time.monotonic() + 60
+    while job.state.is_busy and time.monotonic() < until:
+        time.sleep(0.02)
+    job.close()
+    assert job.state.step == REFUSED
+    found = read_health(live_engine, PROJECT, datetime.now(UTC).date(), "day", 2)
+    assert found.errors[["source", "kind", "n"]].values.tolist() == [["batch", "unusable-file", 1]]
+
+
 def test_a_share_that_is_not_nought_is_never_written_as_nought() -> None:
     assert health_words.share(0.0004) == "below 0.1 %" and health_words.share(0.0) == "0.0 %"
     assert health_words.points(0.0) == "the same" and health_words.points(-0.021) == "2.1 points lower"
@@ -184,3 +202,23 @@ def test_pictures_name_each_source_beside_the_newest_bar_and_each_line_at_its_en
     drawn = latency_chart(times, "month", "Title")
     assert [a.text for a in drawn.layout.annotations] == ["99 %", "95 %", "half"]
     assert all(len(line.x) == 1 for line in drawn.data), "a month without any answer time is no nought"
+
+
+@pytest.mark.long
+def test_the_overview_of_a_watched_product_draws_without_mlflow_once_its_runs_were_seen(busy: LiveHome) -> None:
+    """In a process of its own; MLflow may come in behind, for the index of runs, but no visitor waits for it."""
+    code = f"""
+import sys, threading
+class Look:
+    def find_spec(self, name, path, target=None):
+        is_waited_for = "script" in threading.current_thread().name.lower()
+        if is_waited_for and name in ("mlflow", "sklearn", "evidently", "lightgbm", "scipy"):
+            print("waited for", name)
+sys.meta_path.insert(0, Look())
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({APP!r}, default_timeout=120).run()
+print("drawn", not app.exception, any("What needs somebody" in str(m.value) for m in app.markdown))
+"""
+    for _ in range(2):  # the first visit ever reads the runs and keeps their copies
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "drawn True True"
