@@ -26,7 +26,7 @@ def timeline_title(lines: Lines) -> str:
         return what if not lines.note else f"{name} cannot be realised on approved loans alone"
     n, out = len(record_pairs(lines)), lines.outside
     if not n:
-        return f"{name[:1].upper()}{name[1:]} is realised for {_vintages(len(lines.realised))}; no estimate of them can be checked"
+        return f"{name[:1].upper()}{name[1:]} is realised for {_vintages(len(lines.realised))}; no estimate can be checked"
     if out.empty:
         return f"Realised {name} lay within what the PDs expected in {'all ' * (n > 1)}{_vintages(n)} that can be checked"
     newest = Timestamp(out["vintage"].max())

@@ -48,7 +48,7 @@ def timeline(found: Assessed, metric: str) -> None:
     figure = timeline_chart(lines.realised, lines.past, lines.ahead, _axis(lines, found.book.config.project.currency), title)
     st.plotly_chart(figure, key="timeline", alt=_in_words(lines, title))
     said = (
-        "Solid: realised, with its 95 % interval. Dashed grey: what the PDs alone had expected of the same loans. Hatched: what "
+        "Solid: realised, with its 95 % interval. Dashed grey: what PDs alone had expected of the same loans. Hatched: what "
         f"they expect of loans not matured. Dotted: {_LEVEL.get(metric, 'on test at release')}. "
         f"{_HELP.get(metric) or label_of(metric).help}"
     )
@@ -58,8 +58,8 @@ def timeline(found: Assessed, metric: str) -> None:
     with st.expander("What an estimate can and cannot show", icon=":material/visibility_off:"):
         st.markdown(CAVEAT)
         st.markdown(
-            "PDs are first put right by what the run's test rows showed; how sure that is stands in the interval too. Vintages of the "
-            "months on which the run was tested have no past estimate: it would rest on their own outcomes."
+            "PDs are first put right by what the run's test rows showed; how sure that is stands in the interval too. Vintages of "
+            "the months on which the run was tested have no past estimate: it would rest on their own outcomes."
         )
 
 

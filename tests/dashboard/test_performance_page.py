@@ -110,7 +110,8 @@ def test_with_approved_loans_only_the_caveat_stands_with_its_n(
     assert "AUC" in answer(app) and "recall" not in answer(app)
     assert f"Measured on approved loans only (n = {len(known):,} matured)" in words(app)
     assert "are not computable" in words(app)
-    assert "Recall cannot be computed for any vintage: what the declined would have done" in words(open_page(as_of=day, metric="Recall"))
+    said = words(open_page(as_of=day, metric="Recall"))
+    assert "Recall cannot be computed for any vintage: what the declined would have done" in said
 
 
 def test_a_store_that_cannot_be_read_is_one_sentence(live_home: LiveHome, monkeypatch: pytest.MonkeyPatch) -> None:
