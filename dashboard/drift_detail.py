@@ -14,7 +14,7 @@ from pipeline import contract
 from pipeline.evaluation.drift_parts import bin_quantiles, psi_by_bin
 from pipeline.monitoring.drift_periods import shares_by_period
 from pipeline.monitoring.drift_sample import effect_by_bin, mix_effect
-from pipeline.monitoring.drift_words import label_of, period_words, source_words, value_of
+from pipeline.monitoring.drift_words import label_of, since_words, source_words, value_of
 
 if TYPE_CHECKING:
     from pipeline.monitoring.drift import Drift
@@ -82,7 +82,7 @@ def _since(drift: "Drift", feature: str) -> Timestamp:
 def _sentence(drift: "Drift", feature: str, bins: DataFrame, since: Timestamp) -> str:
     config, psi, n = drift.baseline.config, float(bins["psi"].sum()), int(bins["count"].sum())
     finding = next((f for f in drift.findings if f.feature == feature), None)
-    label, when = label_of(config, feature), period_words(since, drift.asked.granularity)
+    label, when = label_of(config, feature), since_words(drift, since)
     if finding is None:
         return f"{label} has not moved beyond chance, or came back: PSI {number(psi)} over the window, n = {n:,}."
     where = f", mostly {source_words(finding.source, config)}" if finding.source else ""
@@ -151,16 +151,21 @@ def _segments(drift: "Drift", project: str, feature: str, since: Timestamp) -> t
     table = segments_of(profiles, drift.asked, [feature], since, drift.version, drift.references)
     if table.empty or not table["psi"].notna().any():
         return nothing, ""
+    table = table[table["column"] != feature]  # each group by the feature itself is one of its values
+    if table.empty:
+        return nothing, ""
     lift = table.assign(lift=table["share"] - table["weight"]).groupby("column")["lift"].max()
-    finding = next((f for f in drift.findings if f.feature == feature and f.source), None)
-    best = finding.source.column if finding and finding.source else str(lift.idxmax())
+    finding = next((f for f in drift.findings if f.feature == feature), None)
+    source = finding.source if finding else None
+    best = source.column if source else str(lift.idxmax())
     mine = table[table["column"] == best].sort_values("psi", ascending=False).head(12)
     config = drift.baseline.config
     names = [segment_words(contract.segment_name(best, str(v)), config).partition(": ")[2] for v in mine["value"]]
     top = (
         f"{names[0]} adds {100 * float(mine['share'].iloc[0]):.0f} % of the shift, {percent(float(mine['weight'].iloc[0]), 0)}"
     )
-    lead = f"By {label_of(config, best)}" if finding else f"No group stands out; by {label_of(config, best)}"
+    lead = f"By {label_of(config, best)}" if source else f"No group stands out; by {label_of(config, best)}"
+    lead = lead if finding else f"What little moved, by {label_of(config, best)}"
     return mine.assign(name=names).reset_index(drop=True), f"{lead}: {top} of decisions"
 
 

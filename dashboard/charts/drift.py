@@ -23,6 +23,7 @@ TOP_PSI: Final = 0.5
 """Colours end here; the number in the cell goes on."""
 _LONGEST: Final = 24
 _ROW: Final = 26
+_MOST_TICKS: Final = 13
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def heat_chart(cells: DataFrame, periods: Sequence[str], marks: Sequence[AxisMar
     _hatch(figure, cells[cells["verdict"] == NO_DATA], "")
     _points(figure, cells)
     _marks(figure, marks, len(periods) - 1)
+    step = -(-len(periods) // _MOST_TICKS)
     figure.update_xaxes(
-        tickvals=list(range(len(periods))), ticktext=list(periods), range=[-0.5, len(periods) - 0.5], showgrid=False,
+        tickvals=list(range(0, len(periods), step)), ticktext=list(periods[::step]), range=[-0.5, len(periods) - 0.5], showgrid=False,
         tickangle=0 if len(periods) <= 6 else -90,
     )  # fmt: skip
     figure.update_yaxes(
@@ -84,7 +86,7 @@ def _hatch(figure: go.Figure, cells: DataFrame, pattern: str) -> None:
         x=cells["column"], y=np.full(len(cells), 0.86), base=cells["row"] - 0.43, width=0.94, hoverinfo="skip",
         marker={
             "color": "rgba(0,0,0,0)", "line": {"width": 1, "color": OTHER},
-            "pattern": {"shape": pattern, "fgcolor": OTHER, "size": 6, "solidity": 0.25},
+            "pattern": {"shape": pattern, "fgcolor": OTHER, "size": 6, "solidity": 0.15},
         },
     )  # fmt: skip
 

@@ -98,7 +98,7 @@ def segment_chart(table: DataFrame, title: str, whole: float) -> go.Figure:
 
 def _name_ends(figure: go.Figure, ends: Sequence[tuple[str, str, float]], last: int) -> None:
     values = [value for _, _, value in ends]
-    gap = 0.07 * ((max(values) - min(values)) or abs(max(values)) or 1.0) if values else 1.0
+    gap = 0.1 * ((max(values) - min(values)) or abs(max(values)) or 1.0) if values else 1.0
     for (name, color, _), height in zip(ends, spread(values, gap), strict=True):
         label_at(figure, last, height, name if len(name) <= 24 else f"{name[:23]}…", color)
 

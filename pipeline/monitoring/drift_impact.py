@@ -9,9 +9,9 @@ import numpy as np
 from pandas import DataFrame
 
 from pipeline import contract
-from pipeline.evaluation.inputs import FloatArray
 from pipeline.evaluation.profile_bins import count_matrix
 from pipeline.monitoring.baseline import Baseline
+from pipeline.monitoring.drift_spread import moments, variance_below
 from pipeline.monitoring.profile_sums import natural_sums
 from pipeline.project import Costs
 
@@ -141,50 +141,9 @@ def _side(baseline: Baseline, reference: DataFrame, sums: Mapping[str, float]) -
     mean = sum(sums[f"{o}:{contract.SUM_PD}"] for o in contract.OUTCOMES) / n if n else math.nan
     amount = reference[reference["feature"] == baseline.config.data.amount]
     return Side(
-        n, outcomes, sums, _moments(pd_bins, (0.0, 1.0), mean)[1],
-        _variance_below(pd_bins, (0.0, 1.0), baseline.policy.approve_below), _cv2(amount, baseline.ranges, sums),
+        n, outcomes, sums, moments(pd_bins, (0.0, 1.0), mean)[1],
+        variance_below(pd_bins, (0.0, 1.0), baseline.policy.approve_below), _cv2(amount, baseline.ranges, sums),
     )  # fmt: skip
-
-
-def _moments(bins: DataFrame, ends: tuple[float, float], mean: float) -> tuple[float, float]:
-    """Mean and variance of binned numbers whose mean is known; NaN without any. See `_spread_of_last`."""
-    low, high, count = _edges(bins, ends)
-    if not count.sum() or not math.isfinite(mean):
-        return math.nan, math.nan
-    share, middle, variance = count / count.sum(), (low + high) / 2, (high - low) ** 2 / 12
-    middle[-1], variance[-1] = _spread_of_last(share, middle, (float(low[-1]), float(high[-1])), mean)
-    return mean, float(share @ ((middle - mean) ** 2 + variance))
-
-
-def _spread_of_last(share: FloatArray, middle: FloatArray, ends: tuple[float, float], mean: float) -> tuple[float, float]:
-    """Mean and variance of the last bin, which is long and open: its mean is what the known mean leaves it.
-
-    Its spread is that of an exponential from its lower end, at most what its ends allow (Bhatia and Davis 2000).
-    """
-    low, high = ends
-    left = (mean - float(share[:-1] @ middle[:-1])) / share[-1] if share[-1] > 0 else low
-    own = min(max(left, low), high)
-    return own, min((own - low) ** 2, (own - low) * (high - own))
-
-
-def _variance_below(bins: DataFrame, ends: tuple[float, float], until: float) -> float:
-    """Variance of binned numbers below `until`, taken as even within each bin; NaN without any."""
-    low, high, count = _edges(bins, ends)
-    stop = np.clip(until, low, high)
-    part = np.divide(stop - low, high - low, out=(low < until).astype(np.float64), where=high > low)
-    weight = count * part
-    if not weight.sum():
-        return math.nan
-    share, middle = weight / weight.sum(), (low + stop) / 2
-    return float(share @ ((middle - share @ middle) ** 2 + (stop - low) ** 2 / 12))
-
-
-def _edges(bins: DataFrame, ends: tuple[float, float]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Lower and upper edge and count of each bin of known numbers, the outermost ending where the numbers do."""
-    known = bins[bins["lower"].notna()]
-    low = np.maximum(known["lower"].to_numpy(dtype=np.float64), ends[0])
-    high = np.maximum(np.minimum(known["upper"].to_numpy(dtype=np.float64), ends[1]), low)
-    return low, high, known["count"].to_numpy(dtype=np.float64)
 
 
 def _cv2(bins: DataFrame, ranges: DataFrame, sums: Mapping[str, float]) -> float:
@@ -193,7 +152,7 @@ def _cv2(bins: DataFrame, ranges: DataFrame, sums: Mapping[str, float]) -> float
     ends = ranges[ranges["feature"].isin(bins["feature"])]
     if not (n and total) or ends.empty or bins["lower"].isna().all():
         return 1.0
-    mean, variance = _moments(bins, (float(ends["lowest"].iloc[0]), float(ends["highest"].iloc[0])), total / n)
+    mean, variance = moments(bins, (float(ends["lowest"].iloc[0]), float(ends["highest"].iloc[0])), total / n)
     return variance / mean**2 if math.isfinite(variance) else 1.0
 
 

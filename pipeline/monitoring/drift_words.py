@@ -36,13 +36,19 @@ def verdict(drift: Drift) -> Verdict:
         return _too_few(drift)
     if not drift.findings:
         return _stable(drift, len(judged["feature"].unique()), len(judged["period"].unique()))
-    first = period_words(drift.since, drift.asked.granularity)
+    first = since_words(drift, drift.since)
     named = _named(drift)
     if drift.impact.approved.is_beyond_chance:
         text = f"Since {first} the live policy approves {_points(drift.impact.approved)}{_in_money(drift)}: {named}."
     else:
         text = f"{_capital(named)} {'has' if len(drift.findings) == 1 else 'have'} moved since {first}; {_same(drift)}."
     return Verdict(text, " ".join(part for part in (_evidence(drift), _newest(drift), BLIND) if part))
+
+
+def since_words(drift: Drift, since: Timestamp) -> str:
+    """Name the first period of a run; what was so from the window's first period on may have begun earlier."""
+    words = period_words(since, drift.asked.granularity)
+    return f"at least {words}" if since == drift.counts["period"].min() else words
 
 
 def _too_few(drift: Drift) -> Verdict:
@@ -196,4 +202,4 @@ def _money(value: float) -> str:
     return _number(round(value, -digits), 0)
 
 
-__all__ = ["BLIND", "Impact", "Verdict", "label_of", "period_words", "source_words", "value_of", "verdict"]
+__all__ = ["BLIND", "Impact", "Verdict", "label_of", "period_words", "since_words", "source_words", "value_of", "verdict"]

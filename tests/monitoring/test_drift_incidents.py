@@ -99,6 +99,12 @@ def test_a_calm_window_is_said_to_be_calm_with_n(decided: Decided) -> None:
     assert said.is_firm
 
 
+def test_what_was_so_from_the_first_period_shown_is_said_to_be_at_least_as_old(decided: Decided) -> None:
+    found = assess_drift(decided.profiles, Asked(date(2025, 7, 1), LAST, "month"))
+    assert found is not None
+    assert verdict(found).text.startswith("Since at least July 2025 ")
+
+
 def test_a_few_days_are_too_few_to_say_anything(decided: Decided) -> None:
     found = assess_drift(decided.profiles, Asked(FIRST, date(2025, 3, 31), "month", segment="region=coast"))
     assert found is not None
