@@ -56,8 +56,8 @@ def heat_chart(cells: DataFrame, periods: Sequence[str], marks: Sequence[AxisMar
     _marks(figure, marks, len(periods) - 1)
     step = -(-len(periods) // _MOST_TICKS)
     figure.update_xaxes(
-        tickvals=list(range(0, len(periods), step)), ticktext=list(periods[::step]), range=[-0.5, len(periods) - 0.5], showgrid=False,
-        tickangle=0 if len(periods) <= 6 else -90,
+        tickvals=list(range(0, len(periods), step)), ticktext=list(periods[::step]), range=[-0.5, len(periods) - 0.5],
+        showgrid=False, tickangle=0 if len(periods) <= 6 else -90,
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=list(range(len(labels))), ticktext=[_short(name) for name in labels], tickfont={"size": 11},
