@@ -74,11 +74,12 @@ def small_print(alert: "Alert") -> str:
     firing = alert.firing
     rows = f"{firing.n:,} rows · " if firing.n > 1 else ""
     taken = alert.event("acknowledged")
-    state = f"looked after by {plain(taken.actor)}" if taken else "sent" if alert.is_delivered else "not sent to anybody"
+    # That none was sent stands above all of them; on each row it would be noise.
+    state = f" · looked after by {plain(taken.actor)}" if taken else " · sent" if alert.is_delivered else ""
     note = f" {plain(firing.note[0].upper() + firing.note[1:])}." if firing.note else ""
     return (
         f"{LAYER_WORDS[firing.layer]} · rule {plain(firing.rule)} · for {plain(firing.owner)} · {rows}"
-        f"found {moment(alert.opened_at)} · {state}.{note}"
+        f"found {moment(alert.opened_at)}{state}.{note}"
     )
 
 
@@ -118,7 +119,7 @@ def in_order(alerts: Sequence["Alert"]) -> list["Alert"]:
 
 def table(alerts: Sequence["Alert"], labels: Labels) -> pd.DataFrame:
     """Return alerts as people read them, in the order given: one a row, the id last."""
-    columns = ("Severity", "State", "Layer", "Rule", "What", "Period", "Value", "Limit", "For", "Found", "Closed", "Note", "Id")
+    columns = ("Severity", "What", "Value", "Limit", "Period", "State", "Layer", "Rule", "For", "Found", "Closed", "Note", "Id")
     return pd.DataFrame([_row(alert, labels) for alert in alerts], columns=list(columns))
 
 
@@ -156,9 +157,10 @@ def _row(alert: "Alert", labels: Labels) -> tuple[str, ...]:
     firing, closed = alert.firing, alert.event("resolved")
     what = named(firing.measure, labels.get(firing.subject, firing.subject))
     return (
-        firing.severity, STATE_WORDS[alert.state], LAYER_WORDS[firing.layer], firing.rule, what[0].upper() + what[1:],
-        _period(alert), written(firing.measure, firing.value), limit_text(firing.measure, firing.threshold), firing.owner,
-        f"{alert.opened_at:%Y-%m-%d %H:%M}", f"{closed.at:%Y-%m-%d %H:%M} by {closed.actor}" if closed else "",
+        firing.severity, what[0].upper() + what[1:], written(firing.measure, firing.value),
+        limit_text(firing.measure, firing.threshold), _period(alert), STATE_WORDS[alert.state], LAYER_WORDS[firing.layer],
+        firing.rule, firing.owner, f"{alert.opened_at:%Y-%m-%d %H:%M}",
+        f"{closed.at:%Y-%m-%d %H:%M} by {closed.actor}" if closed else "",
         closed.note if closed else "", alert.id,
     )  # fmt: skip
 
