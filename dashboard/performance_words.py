@@ -21,16 +21,16 @@ _HEADS: Final = {RETRAIN: "Retrain", RECALIBRATE: "Recalibrate", NOTHING: "The m
 def timeline_title(lines: Lines) -> str:
     """Say what the time line shows."""
     name = name_of(lines.metric)
+    name = name[:1].upper() + name[1:]
     if lines.realised.empty:
         what = f"{name} is estimated for {_vintages(len(lines.ahead))}; none has matured"
         return what if not lines.note else f"{name} cannot be realised on approved loans alone"
     n, out = len(record_pairs(lines)), lines.outside
     if not n:
-        return f"{name[:1].upper()}{name[1:]} is realised for {_vintages(len(lines.realised))}; no estimate can be checked"
+        return f"{name} is realised for {_vintages(len(lines.realised))}; no estimate can be checked"
     if out.empty:
-        return f"Realised {name} lay within what the PDs expected in {'all ' * (n > 1)}{_vintages(n)} that can be checked"
-    newest = Timestamp(out["vintage"].max())
-    return f"Realised {name} lay outside what the PDs expected in {len(out)} of {_vintages(n)}, last {newest:%B %Y}"
+        return f"{name} lay within its estimate in {'all ' * (n > 1)}{_vintages(n)} that can be checked"
+    return f"{name} lay outside its estimate in {len(out)} of {_vintages(n)}, last {Timestamp(out['vintage'].max()):%B %Y}"
 
 
 def answer_of(found: Assessed) -> Answer:
@@ -158,19 +158,14 @@ def money_finding(table: DataFrame, currency: str, *, cash: bool) -> str:
     if known.empty:
         return "No realised money can be set against a promise yet"
     row = known.iloc[-1]
-    what = "cash earned" if cash else "money lost to wrong decisions"
+    what = "earned in cash" if cash else "lost to wrong decisions"
     said = f"{Timestamp(row['vintage']):%B %Y}: {money(row['realised'], currency)} {what} per 1,000"
-    worse = row["hi"] < row["promised"] if cash else row["lo"] > row["promised"]
-    better = row["lo"] > row["promised"] if cash else row["hi"] < row["promised"]
-    against = (
-        "short of"
-        if worse and cash
-        else "more than"
-        if worse or (better and cash)
-        else "less than"
-        if better
-        else "in line with"
-    )
+    if row["lo"] <= row["promised"] <= row["hi"]:
+        against = "in line with"
+    elif row["realised"] > row["promised"]:
+        against = "more than"
+    else:
+        against = "short of" if cash else "less than"
     return f"{said}, {against} the {money(row['promised'], currency)} promised"
 
 

@@ -58,8 +58,8 @@ def timeline(found: Assessed, metric: str) -> None:
     with st.expander("What an estimate can and cannot show", icon=":material/visibility_off:"):
         st.markdown(CAVEAT)
         st.markdown(
-            "PDs are first put right by what the run's test rows showed; how sure that is stands in the interval too. Vintages of "
-            "the months on which the run was tested have no past estimate: it would rest on their own outcomes."
+            "PDs are first put right by what the run's test rows showed; how sure that is stands in the interval too. Vintages "
+            "of the months on which the run was tested have no past estimate: it would rest on their own outcomes."
         )
 
 
@@ -68,7 +68,7 @@ def _axis(lines: Lines, currency: str) -> Axis:
     if lines.metric == ACTUAL_TO_EXPECTED:
         return Axis("Defaults, actual / expected", ".2f", ".2f", level, "expected")
     if lines.metric == contract.COST:
-        return Axis(f"Money lost to wrong decisions, {currency} per 1,000", ",.0f", "~s", level, "promised")
+        return Axis(f"Cost of mistakes, {currency} per 1,000", ",.0f", "~s", level, "promised")
     name = name_of(lines.metric)
     return Axis(name[:1].upper() + name[1:], ".3f", ".2f", level, "on test")
 
