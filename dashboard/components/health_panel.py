@@ -24,7 +24,7 @@ def show(project: str) -> None:
         state, last = loading_risk.store_state(project), loading_risk.as_of(project)
         top = st.container()
         config = loading.project_config(loading.read_release(project).run_id, project)
-        granularity, n = _pick_span(config.monitoring.granularity if config else "month")
+        granularity, n = _pick_span(loading_risk.monitoring(project).granularity)
         found = None if last is None else loading_risk.health(project, last, granularity, n)
     except StoreError as error:
         return page.unavailable(str(error))

@@ -71,9 +71,9 @@ def health_signals(
 ) -> DataFrame:
     """Return the signals of the service, `signals.SIGNAL_COLUMNS`, over at most the last 24 periods up to ``as_of``.
 
-    granularity: by default that of the live version's project. ``refused_share`` is judged per field; ``store_fault`` per
-    thing that can be wrong with store or model, for the newest period only, because nobody knows how they were earlier. Raises
-    StoreError when the store does not answer.
+    granularity: by default that in which the rules of the project judge. ``refused_share`` is judged per field; ``store_fault``
+    per thing that can be wrong with store or model, for the newest period only, because nobody knows how they were earlier.
+    Raises StoreError when the store does not answer.
     """
     from pipeline.monitoring.health_state import findings
 
@@ -88,17 +88,13 @@ def health_signals(
 
 
 def granularity_of(settings: Settings, engine: Engine, project: str) -> Granularity:
-    """Return the periods that the live version's project states; of a month where nothing is live or it cannot be read."""
-    from pipeline.monitoring.baseline import BaselineError, load_bins
-    from pipeline.registry import ledger
+    """Return the periods in which the rules of a project judge; months where those cannot be read."""
+    from pipeline.monitoring.monitor import monitoring_of
     from pipeline.registry.tracking_store import TrackingUnavailable
 
-    live = ledger.live_at(engine, project)
-    if live is None:
-        return "month"
     try:
-        return load_bins(settings, live.model_version, live.run_id).config.monitoring.granularity
-    except (BaselineError, TrackingUnavailable):
+        return monitoring_of(settings, engine, project).granularity
+    except TrackingUnavailable:
         return "month"
 
 
