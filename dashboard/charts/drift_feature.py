@@ -74,7 +74,7 @@ def quantile_chart(table: DataFrame, periods: Sequence[str], title: str, unit: s
     for name, quantile in (("90 %", 0.9), ("median", 0.5), ("10 %", 0.1)):
         for at, row in last.iterrows():
             label_at(figure, float(str(at)), float(row[quantile]), name, DRIFT)
-    _period_axis(figure, periods, room=0.12)
+    _period_axis(figure, periods, room=0.22)
     return figure
 
 
@@ -90,7 +90,7 @@ def segment_chart(table: DataFrame, title: str, whole: float) -> go.Figure:
         textposition="none", hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
     for at, (psi, share) in enumerate(zip(table["psi"], table["share"], strict=True)):
-        label_at(figure, max(float(psi), 0.0), at, f"{100 * share:.0f} %", None)
+        label_at(figure, max(float(psi), 0.0), at, f"{round(100 * share) + 0:d} %".replace("-", "−"), None)
     reach = float(table["psi"].abs().max()) or 1.0
     figure.update_xaxes(range=[min(0.0, 1.1 * float(table["psi"].min())), 1.25 * reach])
     return figure
