@@ -128,9 +128,7 @@ def usual_rules(floors: Monitoring) -> tuple[Rule, ...]:
         Rule(name="errors", measure="error_share", above=0.01, severity="critical", min_n=100, owner="operations"),
         Rule(name="slow", measure="latency_p95_ms", above=500, persist=often, min_n=100, owner="operations"),
         Rule(name="refused", measure="refused_share", above=0.05, min_n=100, owner="operations"),
-        Rule(
-            name="challenger-differs", measure="shadow_disagreement", above=0.15, severity="info", persist=often, min_n=rows
-        ),
+        Rule(name="challenger-differs", measure="shadow_disagreement", above=0.15, severity="info", persist=often, min_n=rows),
         Rule(name="shifted", measure="psi", above=floors.psi_alert, severity="critical", min_n=rows),
         Rule(name="moved", measure="psi", above=floors.psi_warn, persist=often, min_n=rows),
         Rule(name="missing", measure="missing_rise", above=0.05, min_n=rows),
