@@ -4,21 +4,17 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from dashboard.charts.performance_detail import curves_chart, grades_chart, money_chart, record_chart
+from dashboard.charts.performance_detail import curves_chart, grades_chart
 from dashboard.components.downloads import download
 from dashboard.components.performance_advice import advice
-from dashboard.performance_tables import PICKED, grade_rows, lines_of, money_table, record_pairs, vintage_table
+from dashboard.components.performance_promises import money, record
+from dashboard.performance_tables import grade_rows, vintage_table
 from dashboard.performance_words import (
     curves_finding,
     grades_finding,
     measured_words,
-    money_finding,
-    money_words,
     months,
-    name_of,
-    record_sentence,
 )
-from pipeline import contract
 from pipeline.monitoring.performance_assessed import Assessed
 
 
@@ -28,8 +24,8 @@ def parts(found: Assessed, metric: str) -> None:
     drawn: Mapping[str, Callable[[], None]] = {
         "Vintage curves": lambda: _curves(found),
         "By grade": lambda: _grades(found),
-        "Money": lambda: _money(found),
-        "Past estimates": lambda: _record(found, metric),
+        "Money": lambda: money(found),
+        "Past estimates": lambda: record(found, metric),
         "Advice": lambda: advice(found.advised, found.book.config.name),
         "Table": lambda: _table(found),
     }
@@ -66,44 +62,6 @@ def _grades(found: Assessed) -> None:
     )
     st.dataframe(grade_rows(advised.grades), hide_index=True, height="content", alt="Predicted against realised by grade")
     download(advised.grades, "grades.csv", "grades")
-
-
-def _money(found: Assessed) -> None:
-    if found.money.empty:
-        st.info("No loan has matured yet, so no money is realised.", icon=":material/payments:")
-        return
-    has_cash = bool(found.money["cash"].notna().any())
-    names = ["Cash earned", "Lost to wrong decisions"] if has_cash else ["Lost to wrong decisions"]
-    chosen = st.segmented_control("Money", names, default=names[0], required=True, key="money", bind="query-params")
-    is_cash, currency = chosen == "Cash earned", found.book.config.project.currency
-    table = money_table(found, cash=is_cash)
-    title = money_finding(table, currency, cash=is_cash)
-    if table["realised"].isna().all():
-        st.info(f"It cannot be computed: {found.money['note'].iloc[0]}.", icon=":material/payments:")
-        return
-    axis = f"{chosen} per 1,000"
-    st.plotly_chart(money_chart(table, currency, axis, title), key="money_chart", alt=title)
-    st.caption(money_words(found, cash=is_cash))
-    download(found.money, "money.csv", "money")
-
-
-def _record(found: Assessed, metric: str) -> None:
-    lines = lines_of(found, metric)
-    pairs = record_pairs(lines)
-    said = record_sentence(found.record, metric)
-    if pairs.empty:
-        st.info(said, icon=":material/history:")
-        return
-    name = name_of(metric)
-    n_in = len(pairs) - len(lines.outside)
-    title = f"{n_in} of {len(pairs)} realised values of {name} lie where the PDs expected them"
-    hover = ",.0f" if metric == contract.COST else ".3f"
-    st.plotly_chart(record_chart(pairs, name[:1].upper() + name[1:], hover, title), key="record", alt=title)
-    st.caption(f"{said} Grey: the interval stated from the PDs alone; blue dot: came true inside it, cross: outside.")
-    tracked = [m for m in PICKED.values() if m != metric and (found.record["metric"] == m).any()]
-    for other in tracked:
-        st.markdown(f"- {record_sentence(found.record, other)}")
-    download(found.record, "past-estimates.csv", "record")
 
 
 def _table(found: Assessed) -> None:
