@@ -17,7 +17,6 @@ from pipeline import contract
 from pipeline.project import ProjectConfig
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.serving.records import Value
-from pipeline.store.address import StoreError
 
 
 @dataclass
@@ -55,6 +54,7 @@ def score_pressed(config: ProjectConfig) -> None:
 def _count_refused(project: str, fields: Sequence[str]) -> None:
     """Which fields were at fault goes into the health of the service; a store that is down hides no fault from anybody."""
     from pipeline.serving.service_events import count_refusals
+    from pipeline.store.address import StoreError  # brings SQLAlchemy, which the page's first drawing does not wait for
 
     with suppress(StoreError):
         count_refusals(loading.store_engine(), project, contract.SOURCE_FORM, Counter(fields), applications=1)

@@ -1,6 +1,7 @@
 """Has the world moved, where, since when, and does it matter in money?"""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -59,13 +60,18 @@ def _tabs(project: str, drift: "Drift", feature: str, notes: Callable[[], None])
         "PD and decisions": lambda: decisions_tab(drift),
         "Reasons": lambda: reasons_tab(drift),
         "Notes": notes,
-        "Evidently": lambda: evidently_panel.show(project, drift.since.date(), drift.asked.last),
+        "Evidently": lambda: evidently_panel.show(project, _first_to_report(drift), drift.asked.last),
         "Table": lambda: _table(project, drift),
     }
     for tab, show in zip(st.tabs(list(drawn), key=PART, bind="query-params"), drawn.values(), strict=True):
         if tab.open:
             with tab:
                 show()
+
+
+def _first_to_report(drift: "Drift") -> date:
+    """A window that somebody chose is reported as chosen; otherwise what came before the shift would water it down."""
+    return drift.asked.first if st.query_params.get("from") else drift.since.date()
 
 
 def _table(project: str, drift: "Drift") -> None:

@@ -108,7 +108,7 @@ def _levels(grades: DataFrame, tolerance: float) -> tuple[list[str], bool]:
         off, chance = _is_off(int(row["defaults"]), int(row["n"]), float(row["expected"]), len(judged), tolerance)
         is_off = is_off or off
         if off:
-            rates = f"{row['default_rate']:.1%} defaulted and {row['mean_pd']:.1%} were expected"
+            rates = f"{100 * row['default_rate']:.1f} % defaulted and {100 * row['mean_pd']:.1f} % were expected"
             said.append(f"Grade {row['grade']}: {rates} (n = {row['n']:,}){_chance(chance, off)}.")
     return said, is_off
 
@@ -123,7 +123,7 @@ def _is_off(defaults: int, n: int, expected: float, n_tests: int, tolerance: flo
 def _chance(chance: float, is_off: bool) -> str:
     if not is_off:
         return ", which is within chance" if chance >= LEVEL_CHANCE else ", a difference too small to matter"
-    return f"; with right PDs the chance of that is {'under 0.01 %' if chance < 1e-4 else f'{chance:.2%}'}"
+    return f"; with right PDs the chance of that is {'under 0.01 %' if chance < 1e-4 else f'{100 * chance:.2f} %'}"
 
 
 def _ranking(before: Measured, now: Measured, expected: Measured | None, tolerance: float) -> tuple[str, bool]:

@@ -88,7 +88,7 @@ def test_the_evidence_is_told_in_sentences():
     assert advice.evidence[0] == (
         "Of 1,000 matured loans 150 defaulted and 100.0 were expected; with right PDs the chance of that is under 0.01 %."
     )
-    assert advice.evidence[1].startswith("Grade A: 15.0% defaulted and 10.0% were expected (n = 1,000)")
+    assert advice.evidence[1].startswith("Grade A: 15.0 % defaulted and 10.0 % were expected (n = 1,000)")
     assert advice.evidence[2] == (
         "The ranking holds (AUC 0.740 on matured loans, 0.750 at release: -0.010, 95 % interval -0.046 to +0.026)."
     )
