@@ -94,7 +94,7 @@ def _then_title(bins: DataFrame) -> str:
     if not np.isfinite(bins["psi"].sum()):
         return "One side has no rows"
     most = bins.iloc[int(bins["psi"].to_numpy().argmax())]
-    return f"{most['label']}: {percent(float(most['share_before']))} then, {percent(float(most['share']))} now"
+    return f"{str(most['label'])[:1].upper()}{str(most['label'])[1:]}: {percent(float(most['share_before']))} then, {percent(float(most['share']))} now"
 
 
 def _most(bins: DataFrame) -> DataFrame:

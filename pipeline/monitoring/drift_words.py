@@ -168,12 +168,13 @@ def label_of(config: ProjectConfig, feature: str) -> str:
 
 
 def value_of(config: ProjectConfig, feature: str, value: str) -> str:
-    """Name a value of a category as the project does."""
+    """Name a value of a category as the project does, and the bins of no value in plain words."""
     found = _features(config).get(feature)
     labels = dict(zip((str(c) for c in found.choices), found.choice_labels, strict=False)) if found is not None else {}
-    return labels.get(value, value)
+    return labels.get(value) or BIN_WORDS.get(value, value)
 
 
+BIN_WORDS: Final[Mapping[str, str]] = {contract.BIN_MISSING: "missing", contract.BIN_UNSEEN: "new values"}
 EXTRA_LABELS: Final[Mapping[str, str]] = {
     contract.REFERENCE_PD: "PD", contract.PROFILE_DECISION: "Decision", contract.PROFILE_GRADE: "Grade",
     contract.PROFILE_REASON: "Reasons",
