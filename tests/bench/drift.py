@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,6 @@ class Figures:
     theirs: Sequence[float]
     our_mb: Sequence[float]
     their_mb: Sequence[float]
-    our_extra_mb: Sequence[float]
-    their_extra_mb: Sequence[float]
-    """Above what the process held with imports done and both frames made."""
-    others: Sequence[tuple[str, str, str]]
-    """As `measure_small` returns them."""
 
     def rows(self) -> list[tuple[str, Sequence[float], Sequence[float], str, str]]:
         """What was measured, seconds of ours and theirs, the alternative, what must be."""
@@ -48,13 +43,9 @@ class Figures:
     def values(self) -> list[tuple[str, str, str]]:
         """What was measured, both figures, what must be."""
         ours, theirs = statistics.median(self.our_mb), statistics.median(self.their_mb)
-        extra, their_extra = statistics.median(self.our_extra_mb), statistics.median(self.their_extra_mb)
         whole = f"{ours:,.0f} MB against {theirs:,.0f} MB, {theirs / ours:.1f} x"
-        above = f"{extra:,.0f} MB against {their_extra:,.0f} MB"
         return [
             (f"{self._what}: peak memory of the process, frames included", whole, "3 x or more"),
-            (f"{self._what}: memory above the frames", above, ""),
-            *self.others,
         ]
 
     @property
@@ -69,34 +60,8 @@ def measure(rows: int = ROWS, repeats: int = REPEATS) -> Figures:
         for side, results in found.items():
             results.append(_in_process(side, rows))
     values = {side: {key: [r[key] for r in results] for key in results[0]} for side, results in found.items()}
-    pairs = [values[side][key] for key in ("seconds", "peak_mb", "extra_mb") for side in (OURS, THEIRS)]
-    return Figures(rows, *pairs, others=measure_small())
-
-
-def measure_small(repeats: int = 5) -> list[tuple[str, str, str]]:
-    """What was measured, the median, what must be: the panel of drift from stored counts."""
-    from pipeline.evaluation.drift import drift_table
-    from pipeline.evaluation.profile_bins import profile_counts
-    from pipeline.evaluation.reference import feature_profile
-
-    rng = np.random.default_rng(0)
-    names = {f"feature_{i}": "number" for i in range(25)}
-    loans = pd.DataFrame(rng.lognormal(8, 0.5, (24_000, len(names))), columns=list(names)).assign(month=np.arange(24_000) % 24)
-    reference = feature_profile(loans, names)
-    counts = profile_counts(loans, reference, by=["month"])
-    panel = _seconds(lambda: drift_table(reference, counts, by=["month"]), repeats)
-    return [
-        ("drift of 24 months x 25 features from stored counts", f"{1000 * panel:.0f} ms", "100 ms at most"),
-    ]
-
-
-def _seconds(job: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    pairs = [values[side][key] for key in ("seconds", "peak_mb") for side in (OURS, THEIRS)]
+    return Figures(rows, *pairs)
 
 
 def _in_process(side: str, rows: int) -> dict[str, float]:
@@ -154,12 +119,12 @@ def _job(side: str, rows: int) -> None:
     compare = _ours if side == OURS else _theirs
     compare(window(500, 0), window(500, 1))
     before, now = window(rows, 0), window(rows, 1, shift=1.1)
-    held = _forget_peak()
+    _forget_peak()
     start = time.perf_counter()
     compare(before, now)
     seconds = time.perf_counter() - start
     peak = _peak_mb()
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "extra_mb": peak - held}))  # noqa: T201  # the job's answer
+    print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # noqa: T201  # the job's answer
 
 
 def _forget_peak() -> float:
