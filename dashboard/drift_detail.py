@@ -94,7 +94,9 @@ def _then_title(bins: DataFrame) -> str:
     if not np.isfinite(bins["psi"].sum()):
         return "One side has no rows"
     most = bins.iloc[int(bins["psi"].to_numpy().argmax())]
-    return f"{str(most['label'])[:1].upper()}{str(most['label'])[1:]}: {percent(float(most['share_before']))} then, {percent(float(most['share']))} now"
+    label = str(most["label"])
+    shares = f"{percent(float(most['share_before']))} then, {percent(float(most['share']))} now"
+    return f"{label[:1].upper()}{label[1:]}: {shares}"
 
 
 def _most(bins: DataFrame) -> DataFrame:
