@@ -57,8 +57,10 @@ def answer(alerts: Sequence["Alert"], n_rules: int, as_of: date | None, labels: 
         )
     if taken:
         return Answer(f"Nothing waits: {_of(len(taken), 'alert')} looked after and not closed yet.", detail)
-    closed = f" {_of(len(alerts), 'alert')} closed so far." if alerts else ""
-    return Answer("Nothing needs anybody: no rule is broken that somebody has not dealt with.", detail + closed)
+    if alerts:
+        return Answer("Nothing needs anybody: every alert is closed.", f"{detail} {_of(len(alerts), 'alert')} closed so far.")
+    # Rounds leave no trace of their own: where none found anything, nobody can tell whether one ran.
+    return Answer("No alert was opened so far.", f"{detail} They judge whenever `python -m pipeline monitor` runs.")
 
 
 def headline(alert: "Alert", labels: Labels) -> str:

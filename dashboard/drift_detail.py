@@ -83,6 +83,8 @@ def _sentence(drift: "Drift", feature: str, bins: DataFrame, since: Timestamp) -
     config, psi, n = drift.baseline.config, float(bins["psi"].sum()), int(bins["count"].sum())
     finding = next((f for f in drift.findings if f.feature == feature), None)
     label, when = label_of(config, feature), since_words(drift, since)
+    if n < (floor := config.monitoring.min_rows):
+        return f"Too few decisions to judge {label}: n = {n:,}, and {floor:,} are needed."
     if finding is None:
         return f"{label} has not moved beyond chance, or came back: PSI {number(psi)} over the window, n = {n:,}."
     where = f", mostly {source_words(finding.source, config)}" if finding.source else ""

@@ -57,7 +57,8 @@ def _too_few(drift: Drift) -> Verdict:
     most = f"at most {n.max():,} decisions a {drift.asked.granularity}"
     if n.max() >= floor:
         return Verdict("Nothing can be judged: the reference has too few rows.", f"{floor:,} are needed on either side.", False)
-    return Verdict(f"Too few decisions to judge drift: {most}, and {floor:,} are needed.", "Choose longer periods.", False)
+    what_now = "Wait for more." if drift.asked.granularity == "month" else "Choose longer periods."
+    return Verdict(f"Too few decisions to judge drift: {most}, and {floor:,} are needed.", what_now, False)
 
 
 def _stable(drift: Drift, n_features: int, n_periods: int) -> Verdict:

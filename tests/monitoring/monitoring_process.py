@@ -1,34 +1,14 @@
-"""A process that imports everything once and then, told how long to wait, forks a round of the watch and kills it after that.
+"""A round of the watch, to be killed: see `killed_rounds`."""
 
-Killing whole interpreters would mostly hit their imports; this one dies where the work is.
-"""
-
-import importlib
-import os
 import sys
-import time
 from pathlib import Path
 
-from tests.monitoring.retraining_process import ended, say
+from tests.monitoring.killed_rounds import answer
 
 ROOMS = (
     "mlflow", "sklearn.ensemble", "lightgbm", "skops.io", "pipeline.monitoring.monitor", "pipeline.monitoring.drift",
     "pipeline.monitoring.performance", "pipeline.monitoring.health", "pipeline.monitoring.health_state",
 )  # fmt: skip
-
-
-def main(home: Path) -> None:
-    """For each line, a number of seconds: watch in a child, kill it then; write how it ended and the seconds."""
-    for room in ROOMS:
-        importlib.import_module(room)
-    say("ready")
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            os._exit(watch_once(home))
-        started = time.monotonic()
-        state = ended(child, float(line))
-        say(f"{state} {time.monotonic() - started}")
 
 
 def watch_once(home: Path) -> int:
@@ -48,4 +28,4 @@ def watch_once(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    answer(ROOMS, lambda: watch_once(Path(sys.argv[1])))

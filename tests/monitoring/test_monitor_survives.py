@@ -1,11 +1,6 @@
 """A watch that is killed again and again ends, once it is let be, with the alerts and counts of an undisturbed one."""
 
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +10,14 @@ from sqlalchemy import select
 from pipeline.store.engine import open_store
 from pipeline.store.tables import alert_events, alerts
 from tests.conftest import copied_home, settings_of
+from tests.monitoring.killed_rounds import LONGEST, rounds
 from tests.monitoring.made_traffic import tables_of
 from tests.monitoring.made_watch import watched_once
 from tests.serving.conftest import LiveHome, live_once
 
 __all__ = ["live_once", "watched_once"]
 
-ROOT = Path(__file__).parents[2]
 KILLS = 10
-LONGEST = 120.0
-
-
-@contextmanager
-def rounds(home: Path) -> Iterator[Callable[[float], tuple[str, float]]]:
-    """Yield a function: watch the home for at most so many seconds; returns how it ended and after how long."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_TRACKING", "RISKDECK_"))}
-    env |= {"RISKDECK_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.monitoring.monitoring_process", str(home)]
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-
-        def run(seconds: float) -> tuple[str, float]:
-            print(seconds, file=process.stdin, flush=True)
-            state, took = process.stdout.readline().split()
-            return state, float(took)
-
-        yield run
-        process.stdin.close()
 
 
 def state_of(home: Path) -> dict[str, Any]:
@@ -61,14 +36,14 @@ def state_of(home: Path) -> dict[str, Any]:
 def test_ten_kills_at_any_moment_leave_what_an_undisturbed_round_leaves(watched_once: LiveHome, tmp_path: Path) -> None:
     quiet, shaken = tmp_path / "quiet", tmp_path / "shaken"
     with copied_home(watched_once.home, quiet):
-        with rounds(quiet) as run:
+        with rounds("monitoring_process", quiet) as run:
             state, seconds = run(LONGEST)
         assert state == "done"
         expected = state_of(quiet)
     assert len(expected["alerts"]) == len(expected["events"]) == 2
     chance, killed = random.Random(7), 0
     with copied_home(watched_once.home, shaken):
-        with rounds(shaken) as run:
+        with rounds("monitoring_process", shaken) as run:
             while killed < KILLS:
                 state, _ = run(chance.uniform(0.02, 0.8) * seconds)
                 killed += state == "killed"
