@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from pipeline.project import Project
     from pipeline.settings import Settings
 
-# Timings are the bench's matter: a busy machine must not fail a property.
-hypothesis_settings.register_profile("riskdeck", deadline=None)
+# Timings are the bench's matter: a busy machine must not fail a property. The same examples every time, so that a change is
+# judged by what it changed; `pytest --hypothesis-profile search` looks for new ones.
+hypothesis_settings.register_profile("search", deadline=None)
+hypothesis_settings.register_profile("riskdeck", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("riskdeck")
 
 SMALL_MODELS = """

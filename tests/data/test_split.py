@@ -66,7 +66,7 @@ def test_splits_by_chance_are_exactly_scikit_learns(clean: pd.DataFrame, product
 def test_forward_chaining_never_validates_on_a_month_it_trained_on_or_an_earlier_one(
     product: Build, days: list[int], n_folds: int
 ) -> None:
-    every_month = [month * 30 + i for month in range(9) for i in range(2)]
+    every_month = [month * 30 + 10 + i for month in range(9) for i in range(2)]  # both outcomes in every month
     frame = dated([*every_month, *days])
     months = frame["applied_on"].dt.to_period("M")
     parts = folds(frame, product(split={"folds": n_folds}))
