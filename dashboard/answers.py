@@ -41,7 +41,7 @@ def ship(
 ) -> Answer:
     """Say which candidate to ship and whether it is really better than the next best on validation.
 
-    difference: as `loading.difference` gives it, run less rival; rival: its escaped name, "" when there is none; by: the
+    difference: as `loading_money.difference` gives it, run less rival; rival: its escaped name, "" when there is none; by: the
     metric that chose on validation; champion: the live run's escaped name, "" when nothing is live.
     """
     start = f"{'Keep' if name == champion else 'Ship'} {name}: {headline(run)}."

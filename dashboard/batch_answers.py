@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dashboard import batch_jobs as jobs
 from dashboard.answers import Answer
 from dashboard.labels import code, number, percent, plain
-from dashboard.loading import Release
+from dashboard.loading_desk import Release
 from pipeline.project import ProjectConfig
 
 MOST_FIELDS = 4

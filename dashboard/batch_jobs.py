@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dashboard.held_jobs import HeldJobs
+
 if TYPE_CHECKING:
     from pipeline.serving.batch import BatchResult
     from pipeline.serving.batch_check import Findings
@@ -168,21 +170,13 @@ class BatchJobs:
     """All jobs of the process."""
 
     def __init__(self) -> None:
-        self._jobs: dict[tuple[str, str, str], Job] = {}
-        self._lock = threading.Lock()
+        self._held: HeldJobs[tuple[str, str, str], Job] = HeldJobs(MOST_JOBS, lambda job: job.close())
 
     def of(self, where: str, project: str, open_desk: Callable[[], "Desk"], name: str, content: bytes) -> Job:
         """Return the job of a file, begun with a check when the file is new to this store and project."""
         key = (where, project, hashlib.sha256(content).hexdigest())
-        with self._lock:
-            job = self._jobs.pop(key, None) or Job(open_desk, name, content)
-            self._jobs[key] = job
-            for old in list(self._jobs)[: max(0, len(self._jobs) - MOST_JOBS)]:
-                if not self._jobs[old].state.is_busy:
-                    self._jobs.pop(old).close()
-        return job
+        return self._held.get_or_begin(key, lambda: Job(open_desk, name, content))
 
     def drop(self, job: Job) -> None:
         """Forget a job that is at rest, so that its file is checked anew."""
-        with self._lock:
-            self._jobs = {key: kept for key, kept in self._jobs.items() if kept is not job}
+        self._held.drop(job)

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from dashboard import loading
+from dashboard import loading_money
 from dashboard.charts.comparison import Line
 from dashboard.labels import METRICS, NOT_KNOWN, label_of, money, number, short
 from pipeline import contract
@@ -92,7 +92,7 @@ def paired_table(runs: pd.DataFrame, reference: str, costs: Costs | None, also: 
     for run_id in runs["run_id"]:
         found = None
         if run_id != reference:
-            found = loading.difference(
+            found = loading_money.difference(
                 run_id, float(by_id["cutoff"][run_id]), reference, float(by_id["cutoff"][reference]), costs or _NO_COSTS
             )
         if found is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from dashboard import loading
+from dashboard import loading_desk
 from dashboard.decision_book import Query
 from pipeline import contract
 from pipeline.settings import load_settings
@@ -39,7 +39,7 @@ def decision(decision_id: str) -> "Decision | None":
     from pipeline.serving.decision_log import read_decision
 
     with reading():
-        return read_decision(loading.store_engine(), decision_id)
+        return read_decision(loading_desk.store_engine(), decision_id)
 
 
 def overrides_of(decision_id: str) -> "tuple[Override, ...]":
@@ -47,7 +47,7 @@ def overrides_of(decision_id: str) -> "tuple[Override, ...]":
     from pipeline.serving.overrides import overrides_of as read
 
     with reading():
-        return tuple(read(loading.store_engine(), decision_id))
+        return tuple(read(loading_desk.store_engine(), decision_id))
 
 
 def versions_seen(project: str) -> list[int]:
@@ -55,7 +55,7 @@ def versions_seen(project: str) -> list[int]:
     from pipeline.serving import decision_search
 
     with reading():
-        return decision_search.versions_seen(loading.store_engine(), project)[::-1]
+        return decision_search.versions_seen(loading_desk.store_engine(), project)[::-1]
 
 
 def find(project: str, query: Query, limit: int, before: int | None) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def find(project: str, query: Query, limit: int, before: int | None) -> pd.DataF
 
     asked: Mapping[str, Any] = query.as_search()
     with reading():
-        engine = loading.store_engine()
+        engine = loading_desk.store_engine()
         try:
             return decision_search.find(engine, project, **asked, limit=limit, before=before)
         except ValueError:
@@ -78,7 +78,7 @@ def count_by_outcome(project: str, query: Query) -> dict[str, int]:
     asked: dict[str, Any] = query.as_search()
     wanted = query.outcomes or contract.OUTCOMES
     with reading():
-        engine = loading.store_engine()
+        engine = loading_desk.store_engine()
         counts = {o: decision_search.count(engine, project, **{**asked, "outcomes": (o,)}, at_most=COUNTED) for o in wanted}
     return {outcome: n for outcome, n in counts.items() if n}
 
@@ -88,4 +88,4 @@ def show_again(found: "Decision") -> "Again":
     from pipeline.serving.again import show_again as again
 
     with reading():
-        return again(load_settings(), loading.store_engine(), found)
+        return again(load_settings(), loading_desk.store_engine(), found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pandas import DataFrame, Timestamp
 
-from dashboard import loading, loading_risk
+from dashboard import loading_desk, loading_risk
 from dashboard.answers import Answer
 from dashboard.labels import NOT_KNOWN, money, number, percent, plain
 from pipeline import contract
@@ -66,7 +66,7 @@ def marks(project: str, notes: "Sequence[Annotation]", first: date, last: date) 
     """Releases of the ledger and notes between two days, by day."""
     from pipeline.registry import ledger
 
-    live = [e for e in ledger.history(loading.store_engine(), project) if e.event in (ledger.PROMOTION, ledger.ROLLBACK)]
+    live = [e for e in ledger.history(loading_desk.store_engine(), project) if e.event in (ledger.PROMOTION, ledger.ROLLBACK)]
     released = [Mark(e.at.date(), f"version {e.subject.get('model_version')} live", RELEASE) for e in live]
     found = [*released, *(Mark(note.day, note.text, NOTE) for note in notes)]
     return tuple(sorted((m for m in found if first <= m.day <= last), key=lambda m: (m.day, m.kind, m.text)))
@@ -163,7 +163,7 @@ def notes(project: str) -> "tuple[Annotation, ...]":
     """The notes that stand, by day."""
     from pipeline.monitoring.annotations import list_annotations
 
-    return list_annotations(loading.store_engine(), project)
+    return list_annotations(loading_desk.store_engine(), project)
 
 
 def add_note(project: str, day: date, text: str, author: str) -> str:
@@ -171,7 +171,7 @@ def add_note(project: str, day: date, text: str, author: str) -> str:
     from pipeline.monitoring.annotations import AnnotationError, annotate
 
     try:
-        annotate(loading.store_engine(), project, day, text, author)
+        annotate(loading_desk.store_engine(), project, day, text, author)
     except AnnotationError as error:
         return str(error)
     return ""
@@ -182,7 +182,7 @@ def take_back(project: str, note_id: str, author: str, reason: str) -> str:
     from pipeline.monitoring.annotations import AnnotationError, withdraw
 
     try:
-        withdraw(loading.store_engine(), project, note_id, author, reason)
+        withdraw(loading_desk.store_engine(), project, note_id, author, reason)
     except AnnotationError as error:
         return str(error)
     return ""
@@ -193,7 +193,7 @@ def count_now(project: str, tell: Callable[[int], None]) -> "ProfileUpdate | str
     from pipeline.monitoring.profiles import ProfileError, update_profiles
 
     try:
-        return update_profiles(load_settings(), loading.store_engine(), project, tell=tell)
+        return update_profiles(load_settings(), loading_desk.store_engine(), project, tell=tell)
     except ProfileError as error:
         return str(error)
     finally:

@@ -9,7 +9,7 @@ import pandas as pd
 from dashboard import health_words
 from dashboard.alert_words import OPEN, Labels, headline, in_order
 from dashboard.labels import money, number, plain, with_interval
-from dashboard.loading import Release
+from dashboard.loading_desk import Release
 from dashboard.overview_book import Watch
 from dashboard.worth import Worth
 from pipeline import contract

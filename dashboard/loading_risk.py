@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import streamlit as st
 from pandas import DataFrame
 
-from dashboard import loading
+from dashboard import loading, loading_desk
 from dashboard.report_jobs import ReportJobs
 from dashboard.sandbox import sandboxed
 from pipeline.settings import load_settings
@@ -44,21 +44,21 @@ def as_of(project: str) -> date | None:
 def _as_of(url: str, project: str) -> date | None:  # noqa: ARG001  # the address is part of the cache key
     from pipeline.monitoring.clock import as_of_day
 
-    return as_of_day(loading.store_engine(), project)
+    return as_of_day(loading_desk.store_engine(), project)
 
 
 def baseline(project: str, version: int) -> "Baseline":
     """What a version was developed on and promised, read again when the ledger moves. Raises what `load_baseline` raises."""
     from pipeline.registry.ledger import newest_seq
 
-    return _baseline(_where(), project, version, newest_seq(loading.store_engine(), project))
+    return _baseline(_where(), project, version, newest_seq(loading_desk.store_engine(), project))
 
 
 @st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=32, show_spinner=False)
 def _baseline(where: str, project: str, version: int, seq: int) -> "Baseline":  # noqa: ARG001  # what it depends on
     from pipeline.monitoring.baseline import load_baseline
 
-    return load_baseline(load_settings(), loading.store_engine(), project, version, artifacts=loading.run_store())
+    return load_baseline(load_settings(), loading_desk.store_engine(), project, version, artifacts=loading.run_store())
 
 
 def profile_span(project: str) -> tuple[date, date] | None:
@@ -70,14 +70,14 @@ def profile_span(project: str) -> tuple[date, date] | None:
 def _span(url: str, project: str) -> tuple[date, date] | None:  # noqa: ARG001  # the address is part of the cache key
     from pipeline.monitoring.profiles import span
 
-    return span(loading.store_engine(), project)
+    return span(loading_desk.store_engine(), project)
 
 
 def profile_versions(project: str) -> tuple[int, ...]:
     """Versions whose decisions are counted, ascending. Raises StoreError."""
     from pipeline.monitoring.profiles import versions
 
-    return versions(loading.store_engine(), project)
+    return versions(loading_desk.store_engine(), project)
 
 
 def not_counted(project: str) -> int:
@@ -89,7 +89,7 @@ def not_counted(project: str) -> int:
 def _not_counted(url: str, project: str) -> int:  # noqa: ARG001  # the address is part of the cache key
     from pipeline.monitoring.profiles import is_behind
 
-    return is_behind(loading.store_engine(), project)
+    return is_behind(loading_desk.store_engine(), project)
 
 
 def counts(
@@ -131,7 +131,7 @@ def _counts(
 ) -> DataFrame:
     from pipeline.monitoring.profiles import read_counts
 
-    engine = loading.store_engine()
+    engine = loading_desk.store_engine()
     return read_counts(engine, project, first, last, granularity=granularity, segments=segments, features=features)
 
 
@@ -151,7 +151,7 @@ def _drift(where: str, project: str, asked: "Asked") -> "Drift | None":  # noqa:
 def _sample(url: str, project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:  # noqa: ARG001
     from pipeline.monitoring.drift_sample import sample_decisions
 
-    return sample_decisions(loading.store_engine(), project, version, feature, first, last)
+    return sample_decisions(loading_desk.store_engine(), project, version, feature, first, last)
 
 
 def decision_sample(project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:
@@ -205,7 +205,7 @@ def performance(project: str, day: date) -> "Assessed | None":
     """
     from pipeline.monitoring.performance_book import mark_of
 
-    return _performance(_where(), project, day, mark_of(loading.store_engine(), project))
+    return _performance(_where(), project, day, mark_of(loading_desk.store_engine(), project))
 
 
 @st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=16, show_spinner=False)
@@ -213,7 +213,7 @@ def _performance(where: str, project: str, day: date, mark: tuple[int, int]) -> 
     from pipeline.monitoring.performance_assessed import assess
     from pipeline.monitoring.performance_book import load_book
 
-    book = load_book(load_settings(), loading.store_engine(), project, day, artifacts=loading.run_store())
+    book = load_book(load_settings(), loading_desk.store_engine(), project, day, artifacts=loading.run_store())
     return None if book is None else assess(book, _moved_inputs(project, book))
 
 
@@ -242,14 +242,14 @@ def health(project: str, last: date, granularity: Granularity, n: int) -> "Healt
 def _health(url: str, project: str, last: date, granularity: Granularity, n: int) -> "Health":  # noqa: ARG001  # cache key
     from pipeline.monitoring.health import read_health
 
-    return read_health(loading.store_engine(), project, last, granularity, n)
+    return read_health(loading_desk.store_engine(), project, last, granularity, n)
 
 
 def store_state(project: str) -> "StoreState":
     """The state of the store now; never kept, it costs a few milliseconds. Raises StoreError."""
     from pipeline.monitoring.health_state import store_state as look
 
-    return look(loading.store_engine(), project)
+    return look(loading_desk.store_engine(), project)
 
 
 def model_findings(project: str) -> "tuple[Finding, ...]":
@@ -261,7 +261,7 @@ def model_findings(project: str) -> "tuple[Finding, ...]":
 def _model_findings(where: str, project: str) -> "tuple[Finding, ...]":  # noqa: ARG001  # places and addresses: cache key
     from pipeline.monitoring.health_state import model_findings as look
 
-    return look(load_settings(), loading.store_engine(), project)
+    return look(load_settings(), loading_desk.store_engine(), project)
 
 
 def routing(project: str) -> "Routing | None":
@@ -270,14 +270,14 @@ def routing(project: str) -> "Routing | None":
     from pipeline.registry.routing import current
 
     with in_plain_words():
-        return current(loading.store_engine(), project)
+        return current(loading_desk.store_engine(), project)
 
 
 def alerts(project: str) -> "tuple[Alert, ...]":
     """Every alert of a project with its events, newest first; never cached, for two people act on the same ones. StoreError."""
     from pipeline.monitoring.alerts import read_alerts
 
-    return read_alerts(loading.store_engine(), project)
+    return read_alerts(loading_desk.store_engine(), project)
 
 
 def monitoring(project: str) -> "Monitoring":
@@ -289,7 +289,7 @@ def monitoring(project: str) -> "Monitoring":
 def _monitoring(where: str, project: str) -> "Monitoring":  # noqa: ARG001  # where, for the cache key
     from pipeline.monitoring.monitor import monitoring_of
 
-    return monitoring_of(load_settings(), loading.store_engine(), project)
+    return monitoring_of(load_settings(), loading_desk.store_engine(), project)
 
 
 def decisions_by_month(project: str, first: date, last: date) -> dict[date, int]:

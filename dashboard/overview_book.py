@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from dashboard import loading, loading_risk
+from dashboard import loading_desk, loading_risk
 from pipeline.project import ProjectConfig
 from pipeline.store.address import StoreError
 
@@ -45,7 +45,7 @@ class Watch:
 
 def watch(project: str, config: ProjectConfig | None) -> Watch:
     """Read the watch of a project; nothing is computed that grows with the number of decisions."""
-    if not loading.has_store():
+    if not loading_desk.has_store():
         return Watch()
     try:
         return _read(project, config)
@@ -75,7 +75,7 @@ def money(project: str) -> "pd.DataFrame | str":
     from pipeline.registry.tracking_store import TrackingUnavailable
 
     nothing = pd.DataFrame(columns=list(COLUMNS))
-    if not loading.has_store():
+    if not loading_desk.has_store():
         return nothing
     try:
         span = loading_risk.profile_span(project)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import pipeline
+from dashboard.held_jobs import HeldJobs
 
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
@@ -144,31 +145,23 @@ class ReportJobs:
     """All report jobs of the process."""
 
     def __init__(self) -> None:
-        self._jobs: dict[tuple[str, str, date, date], Job] = {}
-        self._lock = threading.Lock()
+        self._held: HeldJobs[tuple[str, str, date, date], Job] = HeldJobs(MOST_JOBS)
         self._turn = threading.Lock()
 
     def of(self, where: str, project: str, first: date, last: date) -> Job | None:
         """Return the job of a project and window of this store, None where none was begun."""
-        with self._lock:
-            return self._jobs.get((where, project, first, last))
+        return self._held.get((where, project, first, last))
 
     def begin(self, where: str, project: str, first: date, last: date, as_of: date) -> Job:
         """Begin a job, or return the one that is at it already."""
-        key = (where, project, first, last)
-        with self._lock:
-            job = self._jobs.pop(key, None)
-            if job is None or not job.state.is_busy:
-                job = Job(self._turn, _command(project, first, last, as_of))
-            self._jobs[key] = job
-            for old in list(self._jobs)[: max(0, len(self._jobs) - MOST_JOBS)]:
-                if not self._jobs[old].state.is_busy:
-                    del self._jobs[old]
-        return job
+        command = _command(project, first, last, as_of)
+        return self._held.get_or_begin(
+            (where, project, first, last), lambda: Job(self._turn, command), keeps=lambda job: job.state.is_busy
+        )
 
     def close(self) -> None:
         """End all of them."""
-        for job in list(self._jobs.values()):
+        for job in self._held.all():
             job.stop()
 
 

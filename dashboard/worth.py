@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from dashboard import loading
+from dashboard import loading, loading_desk, loading_money
 from dashboard.charts.cost import Mark
 from dashboard.charts.style import CHAMPION, OTHER
 from pipeline import contract
@@ -139,7 +139,7 @@ def price(desk: Desk, given: Assumptions) -> Cuts:
     marks.append(Mark(desk.own_name, desk.own, OTHER))
     known = tuple(mark for mark in marks if not math.isnan(mark.cutoff))
     baseline = {split: _baseline_per_1000(desk, given, split) for split in contract.SPLITS}
-    band = loading.cheapest_band(desk.run_id, costs)
+    band = loading_money.cheapest_band(desk.run_id, costs)
     ratio = break_even_ratio(desk.valid, desk.own, "loan" if isinstance(costs, LoanCosts) else "case")
     return Cuts(desk, given, found, known, flat_region(desk.valid, costs), band, ratio, baseline)
 
@@ -149,7 +149,7 @@ def plain_limits(given: Assumptions) -> Limits:
     return Limits(given.limits.approval_rate, given.limits.recall)
 
 
-def open_desk(run: pd.Series, name: str, project: str, release: loading.Release) -> Desk | None:
+def open_desk(run: pd.Series, name: str, project: str, release: loading_desk.Release) -> Desk | None:
     """Gather a run's curves, project and baselines; None when it lacks its project file or its curve."""
     run_id = str(run["run_id"])
     valid, test = (loading.curve(run_id, split) for split in contract.SPLITS)
@@ -161,7 +161,7 @@ def open_desk(run: pd.Series, name: str, project: str, release: loading.Release)
     return Desk(run, name, project, config, valid, test, own, own_name, release.run_id, _baselines(run, release))
 
 
-def _baselines(run: pd.Series, release: loading.Release) -> dict[str, Baseline]:
+def _baselines(run: pd.Series, release: loading_desk.Release) -> dict[str, Baseline]:
     found = {APPROVE_ALL: Baseline()}
     if release.policy is not None and _same_test_rows(run, release.run_id):
         policy = release.policy
@@ -198,7 +198,7 @@ def saved(cuts: Cuts, here: PolicyOutcome, *, with_interval: bool = True) -> Sav
     is_plain = here.approve_below == here.decline_from and base.approve_below == base.decline_from
     bounds = None
     if with_interval and is_plain:
-        bounds = loading.saving_interval(desk.run_id, here.decline_from, base.run_id, base.decline_from, given.costs)
+        bounds = loading_money.saving_interval(desk.run_id, here.decline_from, base.run_id, base.decline_from, given.costs)
     lo, hi = bounds or (math.nan, math.nan)
     return Saved(1000 * per_case, per_case * given.volume if given.volume else math.nan, lo, hi)
 
@@ -227,7 +227,7 @@ def choice_of(given: Assumptions, approve_below: float, decline_from: float) -> 
     )  # fmt: skip
 
 
-def worth(run: pd.Series, release: loading.Release, config: ProjectConfig | None) -> Worth | None:
+def worth(run: pd.Series, release: loading_desk.Release, config: ProjectConfig | None) -> Worth | None:
     """What a run is worth at the live policy's cut-off and costs, else at its own; None when it cannot be priced."""
     if config is None:
         return None
@@ -235,7 +235,7 @@ def worth(run: pd.Series, release: loading.Release, config: ProjectConfig | None
     if release.policy is not None and release.run_id == run["run_id"]:
         costs, at = costs_of_policy(release.policy.costs) or costs, release.policy.decline_above
     table, test = (
-        loading.difference(str(run["run_id"]), at, None, float("inf"), costs),
+        loading_money.difference(str(run["run_id"]), at, None, float("inf"), costs),
         loading.curve(str(run["run_id"]), contract.TEST),
     )
     if table is None or test is None:

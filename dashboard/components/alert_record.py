@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import loading, loading_risk
+from dashboard import loading_desk, loading_risk
 from dashboard.alert_words import SIGNS, STATE_WORDS, Labels, events_table, headline, small_print
 from dashboard.components.alert_rows import PARAM, look
 from dashboard.labels import plain
@@ -66,7 +66,7 @@ def _send(alert: "Alert", name: str, note: str, *, closes: bool) -> None:
     step = resolve if closes else acknowledge
     try:
         day = loading_risk.as_of(alert.project)
-        step(loading.store_engine(), alert.id, actor=name, note=note, day=day)
+        step(loading_desk.store_engine(), alert.id, actor=name, note=note, day=day)
     except (AlertError, StoreError) as error:
         st.error(f"Nothing was recorded: {plain(error)}.", icon=":material/block:")
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from dashboard import loading
+from dashboard import loading, loading_desk
 from dashboard.application import defaults, examples
 from dashboard.casework import Case, decide_and_record
 from dashboard.components.applicant_fields import applicant_id, fill, remember, typed
@@ -57,7 +57,7 @@ def _count_refused(project: str, fields: Sequence[str]) -> None:
     from pipeline.store.address import StoreError  # brings SQLAlchemy, which the page's first drawing does not wait for
 
     with suppress(StoreError):
-        count_refusals(loading.store_engine(), project, contract.SOURCE_FORM, Counter(fields), applications=1)
+        count_refusals(loading_desk.store_engine(), project, contract.SOURCE_FORM, Counter(fields), applications=1)
 
 
 def example_pressed(config: ProjectConfig, run_id: str, approve_below: float, name: str) -> None:
@@ -77,7 +77,7 @@ def decide_waiting(project: str, sheet: Sheet) -> None:
         return
     inputs, applicant = sheet.waiting
     sheet.case = None
-    pair = loading.desk(project).pair()
-    sheet.case = decide_and_record(pair, loading.store_engine(), inputs, applicant, sheet.nonce)
+    pair = loading_desk.desk(project).pair()
+    sheet.case = decide_and_record(pair, loading_desk.store_engine(), inputs, applicant, sheet.nonce)
     # Cleared last: a rerun that cuts in finds the application still waiting, and its key keeps it from being written twice.
     sheet.waiting = None

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from dashboard import loading
+from dashboard import loading_desk
 from dashboard.applicant_answers import VERBS
 from dashboard.casework import Case
 from dashboard.labels import moment, plain
@@ -24,7 +24,7 @@ def override(case: Case, live: "LiveModel") -> None:
 
     try:
         with in_plain_words():
-            made = overrides_of(loading.store_engine(), case.decision.id)
+            made = overrides_of(loading_desk.store_engine(), case.decision.id)
     except LogError as error:
         st.error(plain(error), icon=":material/lock:")
         return
@@ -69,7 +69,7 @@ def _send(case: Case, outcome: str, reason: str, note: str, name: str, reasons: 
         return []
     try:
         found = write(
-            loading.store_engine(), case.decision.id, outcome=outcome, reason=reason, note=note, author=name,
+            loading_desk.store_engine(), case.decision.id, outcome=outcome, reason=reason, note=note, author=name,
             allowed_reasons=reasons,
         )  # fmt: skip
     except (OverrideError, LogError) as error:

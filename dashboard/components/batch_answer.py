@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import batch_jobs as jobs
-from dashboard import loading
+from dashboard import loading_desk
 from dashboard.batch_answers import answer
 from dashboard.components import page
 from pipeline.project import ProjectConfig
@@ -35,7 +35,7 @@ def _answer(job: jobs.Job, config: ProjectConfig, was_busy: bool) -> None:
 
 def _next_step(job: jobs.Job, state: jobs.State) -> None:
     if state.step in (jobs.REFUSED, jobs.FAILED) and state.file is None:
-        return _button("Try again", "batch_again", lambda: loading.drop_batch_job(job))
+        return _button("Try again", "batch_again", lambda: loading_desk.drop_batch_job(job))
     found = state.findings
     if found is None or (state.step == jobs.DONE and (state.recorded or not found.n_good)):
         return None

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.charts.batch import WORDS, distribution_chart
 from dashboard.components.downloads import download
 from dashboard.labels import money, number, percent, plain
-from dashboard.loading import Release
+from dashboard.loading_desk import Release
 
 if TYPE_CHECKING:
     from pipeline.serving.batch import BatchResult

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import loading, worth
+from dashboard import loading_money, worth
 from dashboard.charts.cost import CostPicture, cost_chart
 from dashboard.charts.people import people_chart, per_thousand, said, thousand
 from dashboard.components.confusion import confusion
@@ -52,7 +52,7 @@ def explore(cuts: Cuts, answer: str) -> None:
 def picture_of(cuts: Cuts, chosen: float) -> CostPicture:
     """The two curves thinned for drawing, with what is marked on them; every point drawn is exact."""
     desk, given = cuts.desk, cuts.given
-    curves = [loading.drawn_curve(desk.run_id, split, given.costs) for split in contract.SPLITS]
+    curves = [loading_money.drawn_curve(desk.run_id, split, given.costs) for split in contract.SPLITS]
     tables = [
         rates(curve).assign(cost=cost_curve(curve, given.costs) * 1000 / n)
         for curve, n in zip(curves, (desk.n_valid, desk.n), strict=True)

@@ -5,7 +5,8 @@ from typing import Final
 import streamlit as st
 
 from dashboard.labels import moment, plain
-from dashboard.loading import Runs, fingerprint, forget, read_runs
+from dashboard.loading import Runs, fingerprint, read_runs
+from dashboard.loading_desk import forget
 
 INTERVAL_SECONDS: Final = 15.0
 SYNCING_SECONDS: Final = 2.0

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.labels import cutoff as said_cutoff
 from dashboard.labels import interval, label_of, moment, number, percent, plain, short, short_money
-from dashboard.loading import Release
+from dashboard.loading_desk import Release
 from dashboard.worth import Worth
 from pipeline import contract
 

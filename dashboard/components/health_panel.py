@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import health_words, loading, loading_risk
+from dashboard import health_words, loading, loading_desk, loading_risk
 from dashboard.charts.health import latency_chart, volume_chart
 from dashboard.components import page
 from dashboard.components.health_checks import beside, checks, tables
@@ -23,7 +23,7 @@ def show(project: str) -> None:
     try:
         state, last = loading_risk.store_state(project), loading_risk.as_of(project)
         top = st.container()
-        config = loading.project_config(loading.read_release(project).run_id, project)
+        config = loading.project_config(loading_desk.read_release(project).run_id, project)
         granularity, n = _pick_span(loading_risk.monitoring(project).granularity)
         found = None if last is None else loading_risk.health(project, last, granularity, n)
     except StoreError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from dashboard import loading
+from dashboard import loading_desk
 from dashboard.cut_answers import said_baseline, said_limits
 from dashboard.labels import code, cutoff, label_of, money, number, percent, plain
 from dashboard.worth import Cuts, choice_of, outcome_of, saved
@@ -71,7 +71,7 @@ def _send(cuts: Cuts, approve_below: float, decline_from: float, name: str, reas
         if "gate" in str(error):
             st.code(f"python -m pipeline gate {desk.project} --run {desk.run_id}", language="bash")
         return
-    loading.forget(desk.project)
+    loading_desk.forget(desk.project)
     test = outcome_of(cuts, approve_below, decline_from, contract.TEST)
     money_said = money(saved(cuts, test, with_interval=False).per_1000, desk.currency)
     st.success(

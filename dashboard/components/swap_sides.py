@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import loading, ranking
+from dashboard import loading, loading_money, ranking
 from dashboard.charts.swap import EVERYBODY, swap_chart
 from dashboard.components import printed, swap_words
 from dashboard.components.downloads import download
@@ -33,7 +33,7 @@ def swap_sides(cuts: Cuts, candidates: pd.DataFrame) -> None:
     how = str(middle.selectbox("Compared", [OWN, SAME], key="match", bind="query-params"))
     found = _cutoffs(cuts, rival, how)
     with st.spinner("Resampling"):
-        table = None if found is None else loading.swaps(rival, found[0], desk.run_id, found[1], cuts.given.costs)
+        table = None if found is None else loading_money.swaps(rival, found[0], desk.run_id, found[1], cuts.given.costs)
     if table is None or found is None:
         st.info("The scored rows of one run, or their money, are missing, so people cannot be followed from one to the other.")
         return
@@ -51,7 +51,7 @@ def _cutoffs(cuts: Cuts, rival: str, how: str) -> tuple[float, float] | None:
     if how == OWN:
         return today, cheapest_cutoff(cuts.desk.valid, cuts.given.costs)
     held = float(rates(confusion_at(test, today).to_frame().T).iloc[0]["approval_rate"])
-    new = loading.same_approval(cuts.desk.run_id, held)
+    new = loading_money.same_approval(cuts.desk.run_id, held)
     return None if new is None else (today, new)
 
 

@@ -10,7 +10,7 @@ from dashboard import ranking
 from dashboard.alert_words import OPEN, SIGNS, Labels, headline, in_order
 from dashboard.components.alert_rows import PARAM
 from dashboard.labels import plain
-from dashboard.loading import Release
+from dashboard.loading_desk import Release
 from dashboard.overview_book import Maturing, Watch
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import alert_words, loading, loading_risk
+from dashboard import alert_words, loading, loading_desk, loading_risk
 from dashboard.alert_words import Labels
 from dashboard.components import health_panel, page
 from dashboard.components.alert_history import history, rules
@@ -62,7 +62,7 @@ def _draw_all(project: str, alerts: "tuple[Alert, ...]", labels: Labels) -> None
 def _labels(project: str) -> Labels:
     """Labels of the live version's features; names stand for themselves while nobody knows them."""
     try:
-        config = loading.project_config(loading.read_release(project).run_id, project)
+        config = loading.project_config(loading_desk.read_release(project).run_id, project)
     except TrackingUnavailable:
         return {}
     return {feature.name: feature.label for feature in config.features} if config else {}

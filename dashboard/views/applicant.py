@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import loading
+from dashboard import loading, loading_desk
 from dashboard.casework import decided_by
 from dashboard.components import applicant_case as desk
 from dashboard.components import applicant_states as states
@@ -17,13 +17,13 @@ QUESTION = "How risky is this applicant, why, and what would change the answer?"
 
 def draw(project: str) -> None:
     with st.skeleton(height=500):
-        release = loading.read_release(project)
+        release = loading_desk.read_release(project)
         config = loading.project_config(release.run_id, project)
     if release.problem:
         return states.broken_store(release.problem)
     if release.live is None or release.policy is None or config is None:
         return page.nothing_live(project, len(release.waiting))
-    loading.warm_desk(project)
+    loading_desk.warm_desk(project)
     sheet, run_id, below = desk.sheet_of(project), release.run_id, release.policy.approve_below
     left, right = states.two_sides()
     with left:
@@ -49,7 +49,7 @@ def draw(project: str) -> None:
 def _answer(project: str, sheet: desk.Sheet) -> None:
     with st.skeleton(height=400):
         desk.decide_waiting(project, sheet)
-    case, pair = sheet.case, loading.desk(project).pair()
+    case, pair = sheet.case, loading_desk.desk(project).pair()
     if case is None:
         return None
     live = decided_by(pair, case.decision)

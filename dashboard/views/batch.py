@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import batch_jobs as jobs
-from dashboard import loading
+from dashboard import loading, loading_desk
 from dashboard.batch_answers import before_any_file
 from dashboard.components import page
 from dashboard.components.applicant_states import broken_store
@@ -18,13 +18,13 @@ QUESTION = "Which rows of this file are wrong, and what do we decide on the othe
 
 def draw(project: str) -> None:
     with st.skeleton(height=400):
-        release = loading.read_release(project)
+        release = loading_desk.read_release(project)
         config = loading.project_config(release.run_id, project)
     if release.problem:
         return broken_store(release.problem)
     if release.live is None or release.policy is None or config is None:
         return page.nothing_live(project, len(release.waiting))
-    loading.warm_desk(project)
+    loading_desk.warm_desk(project)
     top = st.container()
     given = upload()
     if given is None:
@@ -32,7 +32,7 @@ def draw(project: str) -> None:
             page.answer(before_any_file(release, project, int(st.get_option("server.maxUploadSize"))))
         return needed_columns(config)
     with top:
-        job = loading.batch_job(project, given.name, given.getvalue())
+        job = loading_desk.batch_job(project, given.name, given.getvalue())
         batch_answer(job, config)
         _files(job.state)
     return _details(job.state, config, release)
@@ -43,7 +43,7 @@ def _files(state: jobs.State) -> None:
         batch_files(state.result)
 
 
-def _details(state: jobs.State, config: ProjectConfig, release: loading.Release) -> None:
+def _details(state: jobs.State, config: ProjectConfig, release: loading_desk.Release) -> None:
     if state.step == jobs.DONE and state.result is not None:
         batch_result(state.result, release)
     if state.findings is not None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, loading, ranking
+from dashboard import answers, loading, loading_desk, loading_money, ranking
 from dashboard.board import Board
 from dashboard.components import page
 from dashboard.components.board_page import Meeting, download_board
@@ -32,7 +32,7 @@ def draw(project: str) -> None:
     found = opened(project, otherwise=_without_candidates)
     if found is None:
         return None
-    runs, top, live = found.runs, st.container(), loading.read_release(project)
+    runs, top, live = found.runs, st.container(), loading_desk.read_release(project)
     config = loading.project_config(live.run_id or str(found.candidates["run_id"].iloc[0]), project)
     places = st.columns(4 if len(loading.project_names()) > 1 else 3)
     table = loading.with_experiments(runs.table, pick_experiments(project, places[-1]))
@@ -76,7 +76,7 @@ def _answer(board: Board, filters: Filters, config: ProjectConfig | None) -> ans
     best, rival, gap = ordered.iloc[0], ranking.rival(ordered, board.champion), None
     if rival is not None and config is not None:
         costs = project_costs(config)
-        gap = loading.difference(best["run_id"], float(best["cutoff"]), rival["run_id"], float(rival["cutoff"]), costs)
+        gap = loading_money.difference(best["run_id"], float(best["cutoff"]), rival["run_id"], float(rival["cutoff"]), costs)
     said = plain(board.names[rival["run_id"]]) if rival is not None else ""
     champion = plain(board.names.get(board.champion, ""))
     found = answers.ship(best, plain(board.names[best["run_id"]]), said, gap, by, len(ordered), board.currency, champion)

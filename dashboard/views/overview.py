@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import answers, health_words, light_words, loading, overview_book, ranking
+from dashboard import answers, health_words, light_words, loading, loading_desk, overview_book, ranking
 from dashboard.components import page, todo
 from dashboard.components.headline import headline, live_pair
 from dashboard.components.lights import lights
@@ -21,7 +21,7 @@ def draw(project: str) -> None:
         runs = loading.read_runs(project)
     if runs.table.empty:
         return page.empty_store(project)
-    release, candidates = loading.read_release(project), ranking.candidates(runs.table)
+    release, candidates = loading_desk.read_release(project), ranking.candidates(runs.table)
     names = ranking.names_of(candidates)
     run_id = release.run_id if release.run_id in names else ranking.chosen(runs.table)
     left_out = ranking.left_out(runs.table)
@@ -51,7 +51,7 @@ def draw(project: str) -> None:
 
 
 def _answer(
-    run: pd.Series, name: str, release: loading.Release, value: Worth | None, n_todo: int, project: str
+    run: pd.Series, name: str, release: loading_desk.Release, value: Worth | None, n_todo: int, project: str
 ) -> answers.Answer:
     if release.run_id != run["run_id"]:
         return answers.nothing_released(run, name, project)

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import cut_answers, loading, ranking, worth
+from dashboard import cut_answers, loading_desk, ranking, worth
 from dashboard.answers import Answer
 from dashboard.components import page
 from dashboard.components.cost_inputs import pick_assumptions, pick_baseline
@@ -21,7 +21,7 @@ def draw(project: str) -> None:
     found = opened(project)
     if found is None:
         return None
-    candidates, release = found.candidates, loading.read_release(project)
+    candidates, release = found.candidates, loading_desk.read_release(project)
     top, names = st.container(), ranking.names_of(candidates)
     default = release.run_id if release.run_id in names else ranking.chosen(candidates)
     left, right = st.columns([3, 2])

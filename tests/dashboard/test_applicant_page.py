@@ -325,7 +325,7 @@ def test_a_tracking_store_that_is_down_is_said_before_the_model_is_loaded(
     live_home: LiveHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_page()  # the project file is seen once
-    monkeypatch.setattr("dashboard.loading.warm_desk", lambda project: None)
+    monkeypatch.setattr("dashboard.loading_desk.warm_desk", lambda project: None)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said = words(open_page())
     assert "127.0.0.1" in said.replace("\\", "")

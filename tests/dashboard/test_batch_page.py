@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import batch_jobs as jobs
-from dashboard import loading
+from dashboard import loading_desk
 from dashboard.components.batch_findings import understood
 from dashboard.components.batch_upload import columns_table
 from pipeline.project import load_project
@@ -112,7 +112,7 @@ def test_scoring_records_every_good_row_and_offers_both_files(live_home: LiveHom
 def test_the_same_file_is_recognised_and_recorded_once(live_home: LiveHome) -> None:
     given = content(live_home)
     press(drop(open_page(), given), "batch_score")
-    loading._batch_jobs.clear()  # another day, another process
+    loading_desk._batch_jobs.clear()  # another day, another process
     again = drop(open_page(), given)
     assert "This file was scored on 20" in words(again) and "by version 1; these decisions stand" in words(again)
     again = press(again, "batch_score")
@@ -123,8 +123,7 @@ def test_the_same_file_is_recognised_and_recorded_once(live_home: LiveHome) -> N
 def test_a_cancelled_file_goes_on_where_it_was(live_home: LiveHome, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Order, "chunk_rows", 20)
     app = drop(open_page(), content(live_home))
-    held = loading._batch_jobs()._jobs
-    (job,) = held.values()
+    (job,) = loading_desk._batch_jobs()._held.all()
     move = job._moved
 
     def moved(done: int, total: int, refused: int) -> None:
@@ -195,7 +194,7 @@ def test_a_broken_ledger_and_a_store_that_is_gone_are_states_in_words(live_home:
         db.commit()
     assert ledger.verify(engine, PROJECT)
     engine.dispose()
-    loading._desk.clear()
+    loading_desk._desk.clear()
     app = press(app, "batch_score")
     assert answer(app).endswith("Nothing more is scored now.") and "broken" in words(app)
     assert n_recorded(live_home) == 0
@@ -211,7 +210,7 @@ def test_a_model_that_cannot_be_loaded_is_a_state_in_words_and_can_be_tried_agai
     app = drop(open_page(), content(live_home))
     assert answer(app).endswith("Nothing more is scored now.") and "hash" in words(app)
     model.write_bytes(kept)
-    loading._desk.clear()
+    loading_desk._desk.clear()
     app = press(app, "batch_again")
     assert "All 120 rows can be scored." in answer(app)
 
