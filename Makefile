@@ -14,6 +14,10 @@ DEV_STAMP := $(VENV)/.locked-dev-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 UV := index="$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}"; \
       [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; $(VENV)/bin/uv
 
+# Where Python is told to keep no bytecode, each of the many processes of demo, tests and bench would compile every package
+# that it imports anew, which takes longer than the rest: import mlflow 7.8 s against 3.0 s.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-all lint format lock bench setup openmp
 
