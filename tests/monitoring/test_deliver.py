@@ -154,10 +154,10 @@ def test_one_address_that_fails_keeps_no_other_from_its_message(
 
 def test_a_server_that_never_answers_does_not_hold_up_monitoring(sqlite_store: Engine, server: Server) -> None:
     (alert,) = open_some(sqlite_store, "income")
-    server.pause = 3.0
+    server.pause = 6.0
     started = time.monotonic()
     done = deliver(sqlite_store, "p", to(server.url, seconds=1.0))
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 5
     assert done.waiting == (alert.id,) and "did not answer in time" in done.faults[0]
     assert "rests until" in deliver(sqlite_store, "p", to(server.url)).faults[0]
 

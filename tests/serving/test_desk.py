@@ -120,7 +120,7 @@ def test_without_a_tracking_server_nothing_can_be_loaded_first(live_home: LiveHo
         desk.pair()
     started = time.monotonic()
     assert "cannot be read" in said(desk)
-    assert time.monotonic() - started < 0.1, "applicants do not queue behind a server that is down"
+    assert time.monotonic() - started < 1, "applicants do not queue behind a server that is down"
 
 
 def test_what_is_no_longer_live_decides_nothing_while_its_successor_cannot_be_loaded(

@@ -1,7 +1,6 @@
 """One applicant or a million rows: the same verdicts, the same words, and the values that training saw."""
 
 import math
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -174,9 +173,7 @@ def test_an_unknown_field_is_refused_with_the_nearest_name() -> None:
 
 
 def test_ten_thousand_unknown_fields_are_counted_not_listed() -> None:
-    started = time.perf_counter()
     _, faults = RULES.check(GOOD | {f"field {i}": "x" * 10_000 for i in range(10_000)})
-    assert time.perf_counter() - started < 1
     assert [fault.field for fault in faults] == [*(f"field {i}" for i in range(5)), "(others)"]
     assert faults[-1].message == "9995 more fields are no inputs of taiwan; leave them out"
 
