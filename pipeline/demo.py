@@ -91,11 +91,11 @@ def replay_months() -> None:
 
 
 def is_watched() -> bool:
-    """Tell whether the watch has opened an alert before."""
-    from pipeline.monitoring.alerts import read_alerts
+    """Tell whether a round of the watch has ever looked."""
+    from pipeline.monitoring.rounds import last_round
 
     with commands.open_engine() as engine:
-        return len(read_alerts(engine, PROJECT)) > 0
+        return last_round(engine, PROJECT) is not None
 
 
 def watch() -> None:

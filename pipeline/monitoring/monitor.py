@@ -1,7 +1,7 @@
 """One round of the watch: count what was decided, let every watcher look, judge, open alerts, send them.
 
 A watcher that fails hides no other: its failure is a signal like any other, which a rule judges. A round that is repeated, or
-killed and repeated, changes nothing twice.
+killed and repeated, changes nothing twice; each that judged leaves a row of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.monitoring.alerts import OPEN, Alert, active_alerts, open_alerts
 from pipeline.monitoring.clock import as_of_day
 from pipeline.monitoring.deliver import Delivery, deliver
+from pipeline.monitoring.rounds import record_round
 from pipeline.monitoring.rules import Firing, Judgement, judge, period_number
 from pipeline.monitoring.signals import SIGNAL_COLUMNS, signal_table
 from pipeline.project import ProjectError, load_project
@@ -74,11 +75,14 @@ def run_monitor(
     if day is None:
         return MonitorReport(project)
     section = monitoring or monitoring_of(settings, engine, project)
-    counted, signals, faults = _look(settings, engine, project, day, section.granularity, say)
+    counted, signals, failed = _look(settings, engine, project, day, section.granularity, say)
     judgement = judge(section.rules_in_force, signals, section.granularity)
     opened = open_alerts(engine, project, judgement, section.rules_in_force, section.granularity, day)
+    # Before anything is sent: an address that does not answer must not hide that somebody looked.
+    record_round(engine, project, day, signals=len(signals), opened=len(opened), failed=tuple(failed))
     delivery = _deliver(engine, project, alerting, say)
     active = active_alerts(engine, project)
+    faults = tuple(failed.values())
     return MonitorReport(project, day, counted, signals, judgement, opened, active, faults, delivery)
 
 
@@ -114,9 +118,9 @@ def current(report: MonitorReport, granularity: Granularity) -> tuple[Firing, ..
 
 def _look(
     settings: Settings, engine: "Engine", project: str, day: date, granularity: Granularity, say: Tell
-) -> tuple[int, pd.DataFrame, tuple[str, ...]]:
-    """Let every watcher look: how many decisions were counted, all signals, and who failed."""
-    counted, tables, faults, failed = 0, [], [], {}
+) -> tuple[int, pd.DataFrame, dict[str, str]]:
+    """Let every watcher look: how many decisions were counted, all signals, and by name why watchers failed."""
+    counted, tables, faults, failed = 0, [], {}, {}
     for name in WATCHERS:
         say(name)
         try:
@@ -126,9 +130,9 @@ def _look(
                 tables.append(_watch(name, settings, engine, project, day))
         except Exception as error:  # whatever it is, the other watchers must still look
             failed[name] = type(error).__name__
-            faults.append(_fault(name, error))
+            faults[name] = _fault(name, error)
     tables.append(_of_watchers(failed, day, granularity))
-    return counted, pd.concat([table for table in tables if len(table)], ignore_index=True), tuple(faults)
+    return counted, pd.concat([table for table in tables if len(table)], ignore_index=True), faults
 
 
 def _count(settings: Settings, engine: "Engine", project: str) -> int:

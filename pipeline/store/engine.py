@@ -16,7 +16,7 @@ from pipeline.store.documents import canonical_json
 
 __all__ = ["HEAD", "Engine", "StoreError", "is_writing", "open_store", "require_durable", "transaction_lock", "writing"]
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision in `migrations/versions`: lets a store that is up to date open without loading Alembic."""
 BUSY_MS: Final = 5_000
 MIGRATION_BUSY_MS: Final = 60_000

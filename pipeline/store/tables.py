@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 APPEND_ONLY: Final = (
     "decisions", "overrides", "outcomes", "policies", "ledger", "alert_events", "annotations", "service_events",
-    "alert_deliveries",
+    "alert_deliveries", "monitor_rounds",
 )  # fmt: skip
 
 
@@ -282,4 +282,19 @@ alert_deliveries = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("channel", Text, nullable=False),
     Column("is_delivered", Boolean, nullable=False),
+)
+
+monitor_rounds = Table(
+    "monitor_rounds",
+    metadata,
+    # One row a round that judged, for silence means nothing where nobody looked; failed: names of watchers that did not finish.
+    Column("seq", Sequence, Identity(), primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("signals", BigInteger, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("failed", Document, nullable=False),
+    CheckConstraint("signals >= 0 AND opened >= 0", name="counts"),
+    Index(None, "project", "seq"),
 )

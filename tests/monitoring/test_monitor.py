@@ -1,6 +1,7 @@
 """A round of the watch: silent on good data, calling on bad, the same when repeated, and whole when a watcher fails."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline import contract
 from pipeline.__main__ import app
 from pipeline.monitoring.alerts import read_alerts, resolve
 from pipeline.monitoring.monitor import current, monitoring_of, run_monitor
+from pipeline.monitoring.rounds import MonitorRound, last_round
 from pipeline.project_monitoring import Monitoring
 from pipeline.settings import Settings
 from pipeline.store.engine import open_store, writing
@@ -48,6 +50,20 @@ def test_months_like_development_call_nobody_and_columns_that_went_wrong_do_by_n
     assert now.has_open and {f.subject for f in current(now, "month")} >= {"savings_balance"}
     again = look(watched, engine)
     assert not again.opened and again.active == now.active
+
+
+def test_every_round_leaves_a_row_of_what_it_judged_opened_and_missed(watched: LiveHome, engine: Engine) -> None:
+    assert last_round(engine, PROJECT) is None
+    began = datetime.now(UTC)
+    report = look(watched, engine)
+    kept = last_round(engine, PROJECT)
+    assert kept is not None and began <= kept.at <= datetime.now(UTC)
+    assert kept == MonitorRound(kept.at, BAD, len(report.signals), 2)
+    watched.artifact(watched.champion_run, contract.ARTIFACT_REFERENCE).unlink()
+    look(watched, engine, as_of=QUIET[1])
+    later = last_round(engine, PROJECT)
+    assert later is not None and (later.as_of, later.opened, later.failed) == (QUIET[1], 1, ("drift",))
+    assert last_round(engine, "another") is None
 
 
 @pytest.mark.long
@@ -96,6 +112,7 @@ def test_a_fault_of_the_program_is_reported_without_what_it_says(
 def test_where_nothing_was_decided_there_is_nothing_to_watch(live_home: LiveHome, live_engine: Engine) -> None:
     report = look(live_home, live_engine)
     assert report.as_of is None and not report.has_open and report.signals.empty
+    assert last_round(live_engine, PROJECT) is None
 
 
 def test_rules_come_from_the_built_in_file_else_from_the_live_run(live_home: LiveHome, live_engine: Engine) -> None:

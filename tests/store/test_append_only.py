@@ -36,6 +36,9 @@ ROWS = {
     },
     "alert_events": {"seq": 1, "alert_id": "al1", "at": NOW, "event": "opened", "actor": "monitor"},
     "alert_deliveries": {"seq": 1, "alert_id": "al1", "at": NOW, "channel": "json:ab12cd34", "is_delivered": False},
+    "monitor_rounds": {
+        "seq": 1, "project": "taiwan", "at": NOW, "as_of": NOW.date(), "signals": 1204, "opened": 0, "failed": [],
+    },
     "annotations": {"id": "n1", "project": "taiwan", "day": NOW.date(), "text": "campaign", "author": "pm", "at": NOW},
     "service_events": {
         "seq": 1, "project": "taiwan", "at": NOW, "source": "http", "kind": "refused", "field": "income", "count": 3,

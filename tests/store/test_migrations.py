@@ -1,5 +1,6 @@
 """A store that an earlier version wrote and filled opens with every row in place, and still refuses changes."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 import pipeline.store
+from pipeline.monitoring.rounds import last_round, record_round
 from pipeline.store.address import parse_address
 from pipeline.store.engine import open_store, writing
 from pipeline.store.tables import metadata
@@ -62,7 +64,15 @@ LOCKED = ("decisions", "overrides", "outcomes", "policies", "ledger", "alert_eve
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A store as an earlier revision left it, filled; 0002 added no table to the first."""
     engine_name, revision = request.param
-    url = f"sqlite:///{tmp_path / 'riskdeck.db'}" if engine_name == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    return filled(empty_url(request, tmp_path, engine_name), revision)
+
+
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path, engine_name: str) -> str:
+    return f"sqlite:///{tmp_path / 'riskdeck.db'}" if engine_name == "sqlite" else request.getfixturevalue("empty_postgres_url")
+
+
+def filled(url: str, revision: str) -> str:
+    """The address of a store of a revision, with a row in every table of the first."""
     engine = create_engine(parse_address(url))
     with engine.begin() as connection:
         config = Config()
@@ -94,6 +104,23 @@ def test_a_filled_store_of_the_first_revision_keeps_every_value(old_url: str) ->
     assert before["pd"] == (PD,)
     open_store(old_url).dispose()
     assert rows_of(old_url) == before
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"])
+def test_a_store_of_before_rounds_had_rows_keeps_every_value_and_takes_a_round(
+    request: pytest.FixtureRequest, tmp_path: Path, engine_name: str
+) -> None:
+    url = filled(empty_url(request, tmp_path, engine_name), "0004")
+    before = rows_of(url)
+    engine = open_store(url)
+    assert rows_of(url) == before
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert last_round(engine, "taiwan") is None
+    record_round(engine, "taiwan", date(2026, 5, 3), signals=7, opened=0, failed=())
+    kept = last_round(engine, "taiwan")
+    assert kept is not None and (kept.as_of, kept.signals) == (date(2026, 5, 3), 7)
+    engine.dispose()
 
 
 def test_a_migrated_store_is_what_the_tables_say_and_refuses_changes(old_url: str) -> None:
