@@ -1,7 +1,7 @@
 """The command line: ``python -m pipeline VERB [PROJECT] [--json]``, one verb per job.
 
-Results go to stdout, messages to stderr. Exit status: 0 done, 1 the answer is no (a check or a gate failed), 2 it could not be
-done. PROJECT is a built-in name or the path of a TOML file.
+Results go to stdout, messages to stderr. Exit status: 0 done, 1 the answer is no (a check or a gate failed, rows were refused),
+2 it could not be done. PROJECT is a built-in name or the path of a TOML file.
 """
 
 from datetime import datetime
@@ -14,7 +14,9 @@ from pipeline import commands
 from pipeline.console import show_json, show_line
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-release = typer.Typer(help="Propose, approve, reject, roll back; every step is a row in the ledger.", no_args_is_help=True)
+release = typer.Typer(
+    help="Propose, approve, reject, route, roll back; each step is a row in the ledger.", no_args_is_help=True
+)
 app.add_typer(release, name="release")
 
 DAY = ["%Y-%m-%d"]
@@ -24,6 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 RunId = Annotated[str | None, typer.Option("--run", help="Run id; without it the one the newest bake-off chose.")]
 Actor = Annotated[str, typer.Option("--as", help="Your name; typed names are marked unverified.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger for good.")]
+Proposal = Annotated[int, typer.Argument(metavar="NUMBER", help="The proposal's, as propose and history print it.")]
 
 
 @app.command()
@@ -108,7 +111,7 @@ def score(
 
 @app.command()
 def serve(
-    project: Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="Without it the one project that is live.")] = None,
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Without it the one project that is live.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback only with tokens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
@@ -132,7 +135,7 @@ def retrain(
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Only when advice, an alert or the model's age asks.")] = False,
     as_of: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Learn from what was known by this day; default the product's."),
+        typer.Option(formats=DAY, metavar="DATE", help="Learn from what was known by this day; default the product's."),
     ] = None,
     actor: Annotated[str, typer.Option("--as", help="Who proposes; begins with retrain.")] = "retrain",
     test_months: Annotated[int | None, typer.Option(min=1, help="Recent months to test on; default as the project.")] = None,
@@ -194,16 +197,16 @@ def profiles(
 
 @app.command()
 def monitor(
-    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...", help="Without any all that are live.")] = None,
+    projects: Annotated[list[str] | None, typer.Argument(metavar="PROJECT", help="Without any all that are live.")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The product's day; default its newest record's.")
+        datetime | None, typer.Option(formats=DAY, metavar="DATE", help="The product's day; default its newest record's.")
     ] = None,
     fail_on_alert: Annotated[bool, typer.Option(help="Exit 1 when an alert is open.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look for drift, degradation and faults, judge by the project's rules, open alerts and send them.
 
-    Rules stand in the project's file as [[monitoring.rules]]; the built-in simulated.toml explains each key. Alerts go to the
+    Rules stand in the project's file under monitoring.rules; the built-in simulated.toml explains each key. Alerts go to the
     addresses in RISKDECK_ALERT_URLS, as Apprise writes them (slack://..., mailtos://..., pagerduty://..., json://...), with
     spaces between; RISKDECK_DASHBOARD_URL puts a link into the message. What could not be sent is tried again by later runs.
     """
@@ -281,14 +284,14 @@ def propose(
 
 
 @release.command()
-def approve(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
+def approve(proposal: Proposal, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Approve a proposal by its number, as another person than its proposer; its version and policy go live."""
     with commands.plain_errors():
         _tell(commands.decide("approve", proposal, actor, reason), as_json)
 
 
 @release.command()
-def reject(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
+def reject(proposal: Proposal, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Reject a proposal, or withdraw your own."""
     with commands.plain_errors():
         _tell(commands.decide("reject", proposal, actor, reason), as_json)
@@ -296,7 +299,7 @@ def reject(proposal: int, actor: Actor, reason: Reason, as_json: AsJson = False)
 
 @release.command()
 def route(
-    proposal: int,
+    proposal: Proposal,
     actor: Actor,
     reason: Reason,
     mode: Annotated[str, typer.Option(help="shadow: scores, never decides; canary: decides a share; off: stops.")] = "shadow",
