@@ -87,6 +87,10 @@ them, without any id, and in `BACKGROUND_PD` the PD that this very model gives t
 applicants stand on it."""
 ARTIFACT_RANGES: Final = "serving/ranges.parquet"
 """Columns ``feature``, ``lowest`` and ``highest``: the known values of each number feature over all development rows."""
+PINNED_ARTIFACTS: Final = (
+    ARTIFACT_PROJECT, ARTIFACT_REFERENCE, ARTIFACT_HOLDOUT, ARTIFACT_BACKGROUND, ARTIFACT_RANGES,
+)  # fmt: skip
+"""What a version decides, explains and warns with beside its model; a proposal names the sha256 of each."""
 BACKGROUND_ROWS: Final = 4000
 BACKGROUND_PD: Final = "pd"
 

@@ -135,7 +135,7 @@ def verify(store: Engine | Connection, project: str, anchor: str | None = None) 
 def live_at(store: Engine | Connection, project: str, moment: datetime | None = None) -> Live | None:
     """Return what was live at a moment (an aware datetime; by default now), or None when nothing was yet.
 
-    At the very instant of a change the new pair is live.
+    At the very instant of a change the new pair is live. Raises LedgerError when its row names only part of it.
     """
     if moment is not None and moment.tzinfo is None:
         raise LedgerError(f"the moment {moment} has no time zone; give an aware datetime such as {moment}+00:00")
@@ -159,16 +159,16 @@ def newest_seq(store: Engine | Connection, project: str) -> int:
 
 
 def live_of(entry: LedgerEntry) -> Live:
-    """Read the pair that a promotion or rollback made live."""
-    subject = entry.subject
-    return Live(
-        model_version=subject["model_version"],
-        policy_id=subject["policy_id"],
-        run_id=subject["run_id"],
-        model_sha256=entry.evidence["model_sha256"],
-        since=entry.at,
-        seq=entry.seq,
-    )
+    """Read the pair that a promotion or rollback made live. Raises LedgerError when the row does not name all of it."""
+    said = {**entry.subject, "model_sha256": entry.evidence.get("model_sha256")}
+    named: dict[str, Any] = {key: said.get(key) for key in ("model_version", "policy_id", "run_id", "model_sha256")}
+    missing = [key for key, value in named.items() if value is None]
+    if missing:
+        raise LedgerError(
+            f"ledger row {entry.seq} ({entry.event}) of {entry.project} names no {' and no '.join(missing)}, so what it made "
+            "live is not known; propose and approve a version again"
+        )
+    return Live(**named, since=entry.at, seq=entry.seq)
 
 
 def required_text(name: str, value: str) -> str:

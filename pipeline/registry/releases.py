@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine
 
 from pipeline import contract
-from pipeline.registry import ledger, versions
+from pipeline.registry import ledger, pins, versions
 from pipeline.registry.ledger import APPROVAL, PROMOTION, PROPOSAL, REJECTION, ROLLBACK, LedgerEntry, LedgerError
 from pipeline.registry.policies import PolicyError, read_policy
 from pipeline.registry.tracking_store import TrackingUnavailable
@@ -158,6 +158,7 @@ def _evidence(engine: Engine, registered: Version, policy_id: str) -> dict[str, 
         "model_sha256": registered.model_sha256,
         "data_sha256": versions.run_tags(registered.run_id).get(contract.TAG_DATA_SHA256),
         "policy_sha256": policy.sha256,
+        pins.EVIDENCE: pins.pins_of_run(registered.run_id),
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.registry import ledger, releases, routing
-from pipeline.registry.ledger import Live
+from pipeline.registry.ledger import LedgerError, Live
 from pipeline.registry.policies import PolicyError, read_policy
 from pipeline.registry.routing import Routing
 from pipeline.registry.tracking_store import TrackingUnavailable
@@ -79,6 +79,8 @@ class Desk:
                 self._audit(wait=is_first)
         except (ServingError, TrackingUnavailable) as error:
             self._failed = error
+        except LedgerError as error:
+            self._failed = ServingError(f"nothing is scored: {error}")
         except DBAPIError as error:
             self._failed = ServingError(f"the store cannot be read, so nothing can be recorded or scored: {error.orig}")
         self._looked = time.monotonic()
@@ -142,6 +144,8 @@ class Desk:
             if broken:
                 return f"the ledger of {self.project} is broken: {broken[0]}"
             return releases.alias_differs(self.engine, self.project, self.settings)
+        except LedgerError as error:
+            return str(error)
         except (TrackingUnavailable, DBAPIError):
             return self._blocked  # unknown, not different: a champion that may decide goes on, one that may not does not
 

@@ -1,5 +1,6 @@
 """A version that may decide: model, policy and what was known in training, each verified and loaded once."""
 
+import io
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from sqlalchemy import Engine
 from pipeline import contract
 from pipeline.project import ProjectConfig, ProjectError, parse_project, project_sha256
 from pipeline.registry import runs
+from pipeline.registry.ledger import LedgerError
+from pipeline.registry.pins import PinError, Pins, read_pins
 from pipeline.registry.policies import Policy, PolicyError, read_policy
 from pipeline.serving.records import ServingError
 from pipeline.settings import Settings
@@ -68,17 +71,18 @@ class LiveModel:
 def load_version(settings: Settings, engine: Engine, version: int, run_id: str, model_sha256: str, policy_id: str) -> LiveModel:
     """Load a version as the ledger names it: run, sha256 of the model, policy.
 
-    Raises ServingError when the bytes are not those that were approved, hold an untrusted type, or something the run promised
-    is missing; TrackingUnavailable when nobody answers.
+    Raises ServingError when the bytes of model, project or tables are not those that were approved, hold an untrusted type, or
+    something the run promised is missing; TrackingUnavailable when nobody answers.
     """
     try:
-        config = _config(settings, run_id)
         policy = read_policy(engine, policy_id)
+        pins = read_pins(engine, policy.project, version, run_id)
+        config = _config(settings, run_id, pins)
         if (policy.model_version, policy.run_id) != (version, run_id):
             raise ServingError(f"policy {policy_id!r} was not written for version {version}; release it again")
         model = load_model(runs.read_artifact_bytes(run_id, contract.ARTIFACT_MODEL, settings), model_sha256)
-        tables = {name: runs.read_artifact_table(run_id, path, settings) for name, path in _TABLES.items()}
-    except (ModelError, ProjectError, PolicyError) as error:
+        tables = {name: _table(settings, run_id, path, pins) for name, path in _TABLES.items()}
+    except (ModelError, ProjectError, PolicyError, LedgerError, PinError) as error:
         raise ServingError(f"version {version} cannot be used: {error}") from error
     except LookupError as error:
         raise ServingError(
@@ -95,10 +99,20 @@ _TABLES = {
 }
 
 
-def _config(settings: Settings, run_id: str) -> ProjectConfig:
-    """The project as logged; it must still be the text that the run's lineage names."""
+def _table(settings: Settings, run_id: str, path: str, pins: Pins) -> pd.DataFrame:
+    """A table as it was proposed, read from the very bytes that were compared."""
+    content = pins.require(path, runs.read_artifact_bytes(run_id, path, settings))
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except (ValueError, OSError) as error:  # pyarrow's errors are both
+        raise runs.ArtifactMissing(f"{path} of run {run_id} cannot be read: {error}") from error
+
+
+def _config(settings: Settings, run_id: str, pins: Pins) -> ProjectConfig:
+    """The project as logged; it must still be the text that the run's lineage names, and the one that was proposed."""
     text = runs.read_text(run_id, contract.ARTIFACT_PROJECT, settings)
     logged = runs.read_run(run_id, settings).tags.get(contract.TAG_PROJECT_SHA256)
     if project_sha256(text) != logged:
         raise ServingError(f"the project file of run {run_id} has sha256 {project_sha256(text)}, but training logged {logged}")
+    pins.require(contract.ARTIFACT_PROJECT, text.encode())
     return parse_project(text, f"run {run_id}")

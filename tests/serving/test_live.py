@@ -6,10 +6,11 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.pipeline import Pipeline
@@ -17,9 +18,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from pipeline import contract
 from pipeline.registry import ledger
+from pipeline.registry.ledger import LedgerError
+from pipeline.registry.pins import PinError, Pins, read_pins
+from pipeline.registry.policies import write_policy
 from pipeline.serving.desk import Desk, Pair
 from pipeline.serving.live import LiveModel, load_version
 from pipeline.serving.records import ServingError
+from pipeline.store.engine import open_store
 from pipeline.training.persistence import ModelError, load_model
 from tests.serving.conftest import PROJECT, LiveHome
 
@@ -52,6 +57,28 @@ def load(live_home: LiveHome, engine: "Engine", model_sha256: str) -> LiveModel:
     live = ledger.live_at(engine, PROJECT)
     assert live is not None
     return load_version(live_home.settings, engine, live.model_version, live.run_id, model_sha256, live.policy_id)
+
+
+@pytest.fixture
+def old_ledger(tmp_path: Path) -> "Iterator[Engine]":
+    """A store of its own, to hold rows as they were written before."""
+    engine = open_store(f"sqlite:///{tmp_path / 'old.db'}")
+    yield engine
+    engine.dispose()
+
+
+def promote(engine: "Engine", live_home: LiveHome, evidence: dict[str, str]) -> None:
+    """Make version 1 live by a row with no other evidence."""
+    policy = write_policy(
+        engine, PROJECT, model_version=1, run_id=live_home.champion_run, approve_below=0.15, decline_above=0.25,
+        rationale="cheapest on validation", author="pm",
+    )  # fmt: skip
+    subject = {"model_version": 1, "policy_id": policy.id, "run_id": live_home.champion_run}
+    ledger.append(engine, PROJECT, ledger.PROMOTION, "risk-lead", subject, "agreed", evidence)
+
+
+def sha256_of_model(live_home: LiveHome) -> str:
+    return hashlib.sha256(live_home.artifact(live_home.champion_run, contract.ARTIFACT_MODEL).read_bytes()).hexdigest()
 
 
 def replace_model(live_home: LiveHome, content: bytes) -> str:
@@ -172,6 +199,45 @@ def test_a_changed_project_file_is_not_the_one_the_model_was_trained_with(live_h
         ServingError, match=f"the project file of run {live_home.champion_run} has sha256 .*, but training logged"
     ):
         desk.pair()
+
+
+@pytest.mark.parametrize(
+    "path", [contract.ARTIFACT_BACKGROUND, contract.ARTIFACT_RANGES, contract.ARTIFACT_HOLDOUT, contract.ARTIFACT_REFERENCE]
+)
+def test_what_reasons_warnings_and_peers_come_from_is_what_was_proposed_or_nothing_is_scored(
+    path: str, live_home: LiveHome, desk: Desk
+) -> None:
+    ours, other = (live_home.artifact(run, path) for run in (live_home.champion_run, live_home.challenger_run))
+    table = pd.read_parquet(other)
+    table.iloc[: len(table) // 2].to_parquet(ours)  # whole and readable, but not what stood behind the approval
+    with pytest.raises(
+        ServingError, match=f"version 1 cannot be used: {path} has sha256 .*, but ledger row .* names .*changed"
+    ):
+        desk.pair()
+
+
+def test_a_file_that_came_after_the_proposal_is_not_taken(live_home: LiveHome, live_engine: "Engine") -> None:
+    pins = read_pins(live_engine, PROJECT, 1, live_home.champion_run)
+    assert set(pins.sha256) == set(contract.PINNED_ARTIFACTS) and None not in pins.sha256.values()
+    with pytest.raises(PinError, match=r"new\.parquet has sha256 .*, but ledger row 3 named no such file"):
+        Pins(3, {"new.parquet": None}).require("new.parquet", b"new")
+
+
+def test_an_approval_from_before_files_were_pinned_goes_on_deciding(live_home: LiveHome, old_ledger: "Engine") -> None:
+    promote(old_ledger, live_home, {"model_sha256": sha256_of_model(live_home)})
+    live_home.artifact(live_home.champion_run, contract.ARTIFACT_RANGES).write_bytes(
+        live_home.artifact(live_home.challenger_run, contract.ARTIFACT_RANGES).read_bytes()
+    )
+    assert Desk(live_home.settings, old_ledger, PROJECT).pair().champion.version == 1
+
+
+def test_a_promotion_that_names_no_model_is_said_in_words(live_home: LiveHome, old_ledger: "Engine") -> None:
+    promote(old_ledger, live_home, {"gate": "passed"})
+    sentence = r"ledger row 2 \(promotion\) of small names no model_sha256"
+    with pytest.raises(LedgerError, match=sentence):
+        ledger.live_at(old_ledger, PROJECT)
+    with pytest.raises(ServingError, match=sentence):
+        Desk(live_home.settings, old_ledger, PROJECT).pair()
 
 
 def test_a_policy_of_another_version_is_refused(live_home: LiveHome, live_engine: "Engine") -> None:
