@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from dashboard.answers import Answer
 from dashboard.labels import moment, plain
+from dashboard.round_words import Looked
 from pipeline import contract
 from pipeline.monitoring.rule_words import MEASURE_WORDS, limit_text, named, period_text, written
 
@@ -44,12 +44,11 @@ class Place:
     choices: Mapping[str, str]
 
 
-def answer(alerts: Sequence["Alert"], n_rules: int, as_of: date | None, labels: Labels) -> Answer:
+def answer(alerts: Sequence["Alert"], n_rules: int, looked: Looked, labels: Labels) -> Answer:
     """Say what waits for somebody and whether the service is well; alerts: all of the product; n_rules: that judge."""
     waiting = [alert for alert in alerts if alert.state == OPEN]
     taken = [alert for alert in alerts if alert.state == ACKNOWLEDGED]
-    day = f" as of {as_of}" if as_of else ""
-    detail = f"{n_rules} rules judge{day}. {_service(waiting + taken)}"
+    detail = f"{looked.text} {_of(n_rules, 'rule')} judge{'s' * (n_rules == 1)}. {_service(waiting + taken)}"
     if waiting:
         worst = in_order(waiting)[0]
         return Answer(
@@ -57,10 +56,10 @@ def answer(alerts: Sequence["Alert"], n_rules: int, as_of: date | None, labels: 
         )
     if taken:
         return Answer(f"Nothing waits: {_of(len(taken), 'alert')} looked after and not closed yet.", detail)
-    if alerts:
-        return Answer("Nothing needs anybody: every alert is closed.", f"{detail} {_of(len(alerts), 'alert')} closed so far.")
-    # Rounds leave no trace of their own: where none found anything, nobody can tell whether one ran.
-    return Answer("No alert was opened so far.", f"{detail} They judge whenever `python -m pipeline monitor` runs.")
+    if not looked.ever and not alerts:
+        return Answer("Nobody has looked yet, so nothing can be said.", detail, is_firm=False)
+    why = f"every alert is closed, {len(alerts):,} so far" if alerts else "no alert was ever opened"
+    return Answer(f"Nothing needs anybody: {why}.", detail, is_firm=looked.is_current)
 
 
 def headline(alert: "Alert", labels: Labels) -> str:

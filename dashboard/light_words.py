@@ -82,10 +82,15 @@ def data_light(watch: Watch, labels: Labels, checks: Mapping[str, Any] | None) -
     found = by_alerts(watch.alerts, contract.LAYER_DATA, labels)
     if found is not None:
         return Light("Data", *found, DRIFT)
+    if watch.last is None:
+        text = "No round of the watch is recorded, so nobody can tell whether inputs moved."
+        return Light("Data", UNKNOWN, text, ALERTS)
     if watch.uncounted:
         noun = "decision is" if watch.uncounted == 1 else "decisions are"
         return Light("Data", LOOK, f"{watch.uncounted:,} {noun} not watched yet: the monitor has not counted them.", DRIFT)
-    return Light("Data", GOOD, f"No rule on inputs is broken, as of {watch.as_of}.", DRIFT)
+    if {"profiles", "drift"} & set(watch.last.failed):
+        return Light("Data", UNKNOWN, f"The last round, as of {watch.last.as_of}, could not look at inputs.", ALERTS)
+    return Light("Data", GOOD, f"No rule on inputs is broken, as of {watch.last.as_of}.", DRIFT)
 
 
 def _checked(checks: Mapping[str, Any] | None) -> tuple[str, str]:

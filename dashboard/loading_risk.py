@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 from pandas import DataFrame
@@ -19,20 +19,13 @@ from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     from dashboard.report_jobs import Job
-    from pipeline.monitoring.alerts import Alert
     from pipeline.monitoring.baseline import Baseline
     from pipeline.monitoring.drift import Asked, Drift
     from pipeline.monitoring.evidently_store import Report
-    from pipeline.monitoring.health import Health
-    from pipeline.monitoring.health_state import Finding, StoreState
     from pipeline.monitoring.performance_assessed import Assessed
     from pipeline.monitoring.performance_book import Book
-    from pipeline.project_monitoring import Monitoring
-    from pipeline.registry.routing import Routing
 
 Granularity = Literal["day", "week", "month"]
-LOOK_SECONDS: Final = 120
-"""How long a look at ledger, alias and the model's bytes holds; a desk that scores looks by itself every minute."""
 
 
 def as_of(project: str) -> date | None:
@@ -51,11 +44,11 @@ def baseline(project: str, version: int) -> "Baseline":
     """What a version was developed on and promised, read again when the ledger moves. Raises what `load_baseline` raises."""
     from pipeline.registry.ledger import newest_seq
 
-    return _baseline(_where(), project, version, newest_seq(loading_desk.store_engine(), project))
+    return _baseline(where(), project, version, newest_seq(loading_desk.store_engine(), project))
 
 
 @st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=32, show_spinner=False)
-def _baseline(where: str, project: str, version: int, seq: int) -> "Baseline":  # noqa: ARG001  # what it depends on
+def _baseline(places: str, project: str, version: int, seq: int) -> "Baseline":  # noqa: ARG001  # what it depends on
     from pipeline.monitoring.baseline import load_baseline
 
     return load_baseline(load_settings(), loading_desk.store_engine(), project, version, artifacts=loading.run_store())
@@ -137,11 +130,11 @@ def _counts(
 
 def drift(project: str, asked: "Asked") -> "Drift | None":
     """A window judged, shared and never changed; None where nothing was decided in it. Raises StoreError."""
-    return _drift(_where(), project, asked)
+    return _drift(where(), project, asked)
 
 
 @st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
-def _drift(where: str, project: str, asked: "Asked") -> "Drift | None":  # noqa: ARG001  # places and addresses: cache key
+def _drift(places: str, project: str, asked: "Asked") -> "Drift | None":  # noqa: ARG001  # places and addresses: cache key
     from pipeline.monitoring.drift import assess_drift
 
     return assess_drift(CachedProfiles(project), asked)
@@ -180,15 +173,16 @@ def framed_report(page: str) -> str:
 
 def report_job(project: str, first: date, last: date) -> "Job | None":
     """What this process is at, or was last at, for the report on a window."""
-    return _report_jobs().of(_where(), project, first, last)
+    return _report_jobs().of(where(), project, first, last)
 
 
 def begin_report(project: str, first: date, last: date, as_of: date) -> "Job":
     """Have the report on a window made by a process of its own."""
-    return _report_jobs().begin(_where(), project, first, last, as_of)
+    return _report_jobs().begin(where(), project, first, last, as_of)
 
 
-def _where() -> str:
+def where() -> str:
+    """Places and addresses that what is read depends on: part of every cache key."""
     settings = load_settings()
     return f"{settings.home} {settings.tracking_uri} {settings.database_url}"
 
@@ -205,11 +199,11 @@ def performance(project: str, day: date) -> "Assessed | None":
     """
     from pipeline.monitoring.performance_book import mark_of
 
-    return _performance(_where(), project, day, mark_of(loading_desk.store_engine(), project))
+    return _performance(where(), project, day, mark_of(loading_desk.store_engine(), project))
 
 
 @st.cache_resource(ttl=loading.FOREVER_SECONDS, max_entries=16, show_spinner=False)
-def _performance(where: str, project: str, day: date, mark: tuple[int, int]) -> "Assessed | None":  # noqa: ARG001  # cache key
+def _performance(places: str, project: str, day: date, mark: tuple[int, int]) -> "Assessed | None":  # noqa: ARG001  # cache key
     from pipeline.monitoring.performance_assessed import assess
     from pipeline.monitoring.performance_book import load_book
 
@@ -231,65 +225,6 @@ def _moved_inputs(project: str, book: "Book") -> DataFrame | None:
         return recent_drift(baseline(project, version), found)
     except (BaselineError, TrackingUnavailable):
         return None
-
-
-def health(project: str, last: date, granularity: Granularity, n: int) -> "Health":
-    """The service over n periods up to the one of a day, shared and never changed. Raises StoreError."""
-    return _health(load_settings().database_url, project, last, granularity, n)
-
-
-@st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
-def _health(url: str, project: str, last: date, granularity: Granularity, n: int) -> "Health":  # noqa: ARG001  # cache key
-    from pipeline.monitoring.health import read_health
-
-    return read_health(loading_desk.store_engine(), project, last, granularity, n)
-
-
-def store_state(project: str) -> "StoreState":
-    """The state of the store now; never kept, it costs a few milliseconds. Raises StoreError."""
-    from pipeline.monitoring.health_state import store_state as look
-
-    return look(loading_desk.store_engine(), project)
-
-
-def model_findings(project: str) -> "tuple[Finding, ...]":
-    """Ledger, alias and bytes of the live model as last looked at; the first look imports MLflow."""
-    return _model_findings(_where(), project)
-
-
-@st.cache_data(ttl=LOOK_SECONDS, max_entries=16, show_spinner=False)
-def _model_findings(where: str, project: str) -> "tuple[Finding, ...]":  # noqa: ARG001  # places and addresses: cache key
-    from pipeline.monitoring.health_state import model_findings as look
-
-    return look(load_settings(), loading_desk.store_engine(), project)
-
-
-def routing(project: str) -> "Routing | None":
-    """Which version runs beside the champion and how; None where none does. Never kept. Raises StoreError."""
-    from pipeline.monitoring.health_reads import in_plain_words
-    from pipeline.registry.routing import current
-
-    with in_plain_words():
-        return current(loading_desk.store_engine(), project)
-
-
-def alerts(project: str) -> "tuple[Alert, ...]":
-    """Every alert of a project with its events, newest first; never cached, for two people act on the same ones. StoreError."""
-    from pipeline.monitoring.alerts import read_alerts
-
-    return read_alerts(loading_desk.store_engine(), project)
-
-
-def monitoring(project: str) -> "Monitoring":
-    """The section [monitoring] by which a project is watched. Raises StoreError."""
-    return _monitoring(_where(), project)
-
-
-@st.cache_resource(ttl=loading.TTL_SECONDS, max_entries=32, show_spinner=False)
-def _monitoring(where: str, project: str) -> "Monitoring":  # noqa: ARG001  # where, for the cache key
-    from pipeline.monitoring.monitor import monitoring_of
-
-    return monitoring_of(load_settings(), loading_desk.store_engine(), project)
 
 
 def decisions_by_month(project: str, first: date, last: date) -> dict[date, int]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from dashboard import loading_desk, loading_risk
+from dashboard import loading_desk, loading_risk, loading_watch
 from pipeline.project import ProjectConfig
 from pipeline.store.address import StoreError
 
 if TYPE_CHECKING:
     from pipeline.monitoring.alerts import Alert
     from pipeline.monitoring.health import Health
+    from pipeline.monitoring.rounds import MonitorRound
 
 
 MONTHS: Final = 24
@@ -40,6 +41,8 @@ class Watch:
     health: "Health | None" = None
     """Of the newest period with a decision."""
     maturing: Maturing | None = None
+    last: "MonitorRound | None" = None
+    """The newest round of the watch."""
     problem: str = ""
 
 
@@ -57,15 +60,15 @@ def _read(project: str, config: ProjectConfig | None) -> Watch:
     as_of = loading_risk.as_of(project)
     if as_of is None:
         return Watch()
-    state = loading_risk.store_state(project)
-    left = tuple(alert for alert in loading_risk.alerts(project) if alert.state != "resolved")
+    state = loading_watch.store_state(project)
+    left = tuple(alert for alert in loading_watch.alerts(project) if alert.state != "resolved")
     health, maturing = None, None
     if state.last_decision is not None:
         grain = config.monitoring.granularity if config else "month"
-        health = loading_risk.health(project, state.last_decision.date(), grain, 1)
+        health = loading_watch.health(project, state.last_decision.date(), grain, 1)
     if config is not None:
         maturing = next_to_mature(project, as_of, config.data.outcome_months)
-    return Watch(left, as_of, state.uncounted, state.finding.fault, health, maturing)
+    return Watch(left, as_of, state.uncounted, state.finding.fault, health, maturing, loading_watch.last_round(project))
 
 
 def money(project: str) -> "pd.DataFrame | str":

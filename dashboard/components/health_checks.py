@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import health_words, loading_risk
+from dashboard import health_words, loading_watch
 from dashboard.components.downloads import download
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def beside(found: "Health", project: str) -> None:
     """Say how often the other model decides otherwise, and which share a canary decides."""
     st.markdown("**The model beside**")
     with st.skeleton(height=40):
-        routing = loading_risk.routing(project)
+        routing = loading_watch.routing(project)
     st.markdown(health_words.shadow(found, routing))
 
 
@@ -45,7 +45,7 @@ def checks(project: str, state: "StoreState") -> None:
     """List what was looked at, what is wrong first; the first look of a process waits for MLflow."""
     st.markdown("**Store and model, now**")
     with st.skeleton(height=120):
-        found = (state.finding, *loading_risk.model_findings(project))
+        found = (state.finding, *loading_watch.model_findings(project))
     for sign, text in health_words.checks(found):
         st.markdown(f"{sign} {text}")
     st.caption(health_words.store_facts(state))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import health_words, loading, loading_desk, loading_risk
+from dashboard import health_words, loading, loading_desk, loading_risk, loading_watch
 from dashboard.charts.health import latency_chart, volume_chart
 from dashboard.components import page
 from dashboard.components.health_checks import beside, checks, tables
@@ -21,11 +21,11 @@ RECENT_DAYS = 14
 def show(project: str) -> None:
     """Draw the health of a project's service; what cannot be read is said in words."""
     try:
-        state, last = loading_risk.store_state(project), loading_risk.as_of(project)
+        state, last = loading_watch.store_state(project), loading_risk.as_of(project)
         top = st.container()
         config = loading.project_config(loading_desk.read_release(project).run_id, project)
-        granularity, n = _pick_span(loading_risk.monitoring(project).granularity)
-        found = None if last is None else loading_risk.health(project, last, granularity, n)
+        granularity, n = _pick_span(loading_watch.monitoring(project).granularity)
+        found = None if last is None else loading_watch.health(project, last, granularity, n)
     except StoreError as error:
         return page.unavailable(str(error))
     names, faults = health_words.field_names(config), [state.finding.fault] if state.finding.fault else []

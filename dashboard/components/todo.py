@@ -1,6 +1,7 @@
 """What needs somebody: alerts that wait, proposals nobody decided, what failed, and the vintage that matures next."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -12,11 +13,13 @@ from dashboard.components.alert_rows import PARAM
 from dashboard.labels import plain
 from dashboard.loading_desk import Release
 from dashboard.overview_book import Maturing, Watch
+from dashboard.round_words import looked
 
 if TYPE_CHECKING:
     from pipeline.monitoring.alerts import Alert
 
 SHOWN: Final = 4
+_EYE, _LATE = ":green[:material/visibility:]", ":orange[:material/visibility_off:]"
 
 
 def troubles(runs: pd.DataFrame, release: Release, gates: Mapping[str, Any] | None) -> list[str]:
@@ -48,7 +51,9 @@ def what_needs_somebody(found: Sequence[str], watch: Watch, labels: Labels) -> N
     """List what waits, or say that nothing does; then what will come of itself."""
     st.markdown("#### What needs somebody", anchors=False)
     waiting = waiting_alerts(watch)
-    if not found and not waiting:
+    seen = looked(watch.last, watch.as_of, datetime.now(UTC))
+    is_watched = watch.as_of is not None
+    if not found and not waiting and (seen.ever or not is_watched):
         st.markdown(":green[:material/check:] Nothing waits for anybody.")
     for alert in waiting[:SHOWN]:
         _alert(alert, labels)
@@ -59,6 +64,8 @@ def what_needs_somebody(found: Sequence[str], watch: Watch, labels: Labels) -> N
         st.markdown(f":orange[:material/arrow_right:] {sentence}")
     if watch.maturing is not None and watch.as_of is not None:
         st.markdown(f":blue[:material/event:] {_matures(watch.maturing, (watch.maturing.on - watch.as_of).days)}")
+    if is_watched:
+        st.markdown(f"{_EYE if seen.is_current else _LATE} {seen.text}")
 
 
 def _alert(alert: "Alert", labels: Labels) -> None:

@@ -1,35 +1,38 @@
 """What needs somebody, and is the service well?"""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import alert_words, loading, loading_desk, loading_risk
+from dashboard import alert_words, loading, loading_desk, loading_risk, loading_watch
 from dashboard.alert_words import Labels
 from dashboard.components import health_panel, page
 from dashboard.components.alert_history import history, rules
 from dashboard.components.alert_record import close, show_alert
 from dashboard.components.alert_rows import PARAM, rows, timeline
 from dashboard.labels import code, short
+from dashboard.round_words import looked
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.store.address import StoreError
 
 if TYPE_CHECKING:
     from pipeline.monitoring.alerts import Alert
+    from pipeline.monitoring.rounds import MonitorRound
 
 QUESTION = "What needs somebody, and is the service well?"
 
 
 def draw(project: str) -> None:
-    alerts, labels = loading_risk.alerts(project), _labels(project)
+    alerts, last, labels = loading_watch.alerts(project), loading_watch.last_round(project), _labels(project)
     wanted = st.query_params.get(PARAM, "")
     if wanted:
         _draw_one(alerts, wanted, labels)
-    elif loading_risk.profile_span(project) is None and not alerts:
+    elif last is None and not alerts and loading_risk.profile_span(project) is None:
         _never_watched(project)
     else:
-        _draw_all(project, alerts, labels)
+        _draw_all(project, alerts, last, labels)
 
 
 def _draw_one(alerts: "tuple[Alert, ...]", wanted: str, labels: Labels) -> None:
@@ -42,9 +45,10 @@ def _draw_one(alerts: "tuple[Alert, ...]", wanted: str, labels: Labels) -> None:
     show_alert(alert, labels)
 
 
-def _draw_all(project: str, alerts: "tuple[Alert, ...]", labels: Labels) -> None:
-    section, as_of = loading_risk.monitoring(project), loading_risk.as_of(project)
-    page.answer(alert_words.answer(alerts, len(section.rules_in_force), as_of, labels))
+def _draw_all(project: str, alerts: "tuple[Alert, ...]", last: "MonitorRound | None", labels: Labels) -> None:
+    section, as_of = loading_watch.monitoring(project), loading_risk.as_of(project)
+    found = looked(last, as_of, datetime.now(UTC))
+    page.answer(alert_words.answer(alerts, len(section.rules_in_force), found, labels))
     if alerts and as_of is not None:
         timeline(alerts, labels, as_of)
     drawn: Mapping[str, Callable[[], None]] = {

@@ -2,7 +2,8 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,8 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import alert_words
 from dashboard.charts.alerts import alert_timeline
+from dashboard.round_words import ago, looked
 from pipeline.contract import MEASURES
 from pipeline.monitoring.alerts import Alert, acknowledge, open_alerts, read_alerts, resolve
+from pipeline.monitoring.rounds import MonitorRound, record_round
 from pipeline.monitoring.rules import judge
 from pipeline.monitoring.signals import signal_table
 from pipeline.project_monitoring import Monitoring, Rule
@@ -149,8 +152,28 @@ def test_without_any_alert_the_page_does_not_claim_that_somebody_looked(decided:
 
     update_profiles(decided.settings, live_engine, PROJECT)
     app = open_page(PAGE)
-    assert "No alert was opened so far." in answer(app) and "Nothing needs anybody" not in words(app)
-    assert "They judge whenever" in words(app)
+    assert "Nobody has looked yet" in answer(app) and "Nothing needs anybody" not in words(app)
+    assert "No round of the watch is recorded" in words(app) and "`python -m pipeline monitor`" in words(app)
+
+
+def test_a_quiet_round_is_told_with_its_day_and_what_it_judged(decided: LiveHome, live_engine: "Engine") -> None:
+    record_round(live_engine, PROJECT, DAY, signals=1204, opened=0, failed=())
+    app = open_page(PAGE)
+    assert "check_circle" in answer(app) and "Nothing needs anybody: no alert was ever opened." in answer(app)
+    assert "Last round just now, as of 2025-05-14: 1,204 signals judged, 0 new alerts." in words(app)
+
+
+def test_a_round_is_told_with_its_age_what_it_missed_and_what_came_since() -> None:
+    now = datetime(2025, 6, 1, 12, tzinfo=UTC)
+    one = MonitorRound(now - timedelta(hours=3), DAY, 1, 1, ("drift",))
+    assert looked(one, date(2025, 5, 20), now).text == (
+        "Last round 3 h ago, as of 2025-05-14: 1 signal judged, 1 new alert. Drift could not be looked at. "
+        "What came later, up to 2025-05-20, waits for the next round."
+    )
+    ages = [ago(now - timedelta(minutes=m), now) for m in (0, 89, 90, 2879, 2880)]
+    assert ages == ["just now", "89 min ago", "1 h ago", "47 h ago", "2 days ago"]
+    whole = looked(replace(one, failed=()), DAY, now)
+    assert whole.is_current and not looked(one, DAY, now).is_current and not looked(None, DAY, now).ever
 
 
 def test_a_product_that_nobody_watched_says_how_to_begin(live_home: LiveHome) -> None:

@@ -21,6 +21,7 @@ from pipeline import contract
 from pipeline.monitoring.alerts import acknowledge, open_alerts
 from pipeline.monitoring.health import read_health
 from pipeline.monitoring.profiles import update_profiles
+from pipeline.monitoring.rounds import record_round
 from pipeline.monitoring.rules import judge
 from pipeline.monitoring.signals import signal_table
 from pipeline.project_monitoring import Rule
@@ -66,6 +67,7 @@ def busy(live_home: LiveHome, live_engine: "Engine") -> LiveHome:
     record_refusals(live_engine, PROJECT, contract.SOURCE_HTTP, DAY, {"income": 8, OTHER: 3}, applications=10)
     record_errors(live_engine, PROJECT, contract.SOURCE_HTTP, DAY, {"not-recorded": 1, "no-token": 5})
     update_profiles(live_home.settings, live_engine, PROJECT)
+    record_round(live_engine, PROJECT, DAY.date(), signals=99, opened=0, failed=())
     return live_home
 
 
@@ -113,6 +115,7 @@ def test_the_lights_are_good_where_no_rule_is_broken_and_say_why(busy: LiveHome)
     assert "Look" in light(app, "Service") and "1 failed" in light(app, "Service")
     assert "ROC AUC" in light(app, "Model")
     assert "The 30 decisions of 2025-05 mature in 355 days, on 2026-05-31" in words(app)
+    assert "Last round just now, as of 2025-06-10: 99 signals judged, 0 new alerts." in words(app)
     assert "2025-06 is expected to earn" in str(next(c.proto.spec for c in app.get("plotly_chart")))
 
 
@@ -145,6 +148,17 @@ def test_a_light_turns_with_an_alert_of_its_layer_and_the_alert_is_on_the_list(b
 def test_decisions_that_nobody_has_counted_are_not_called_good(busy: LiveHome, live_engine: "Engine") -> None:
     ask(busy, live_engine, DAY, contract.SOURCE_BATCH, 3, None)
     assert "3 decisions are not watched yet" in light(open_page("views/overview.py"), "Data")
+
+
+def test_inputs_that_the_last_round_or_no_round_looked_at_are_not_called_good(busy: LiveHome, live_engine: "Engine") -> None:
+    record_round(live_engine, PROJECT, DAY.date(), signals=9, opened=0, failed=("drift",))
+    app = open_page("views/overview.py")
+    assert "Not known" in light(app, "Data") and "could not look at inputs" in light(app, "Data")
+    with closing(sqlite3.connect(busy.home / "riskdeck.db")) as db:
+        db.executescript("DROP TRIGGER monitor_rounds_refuses_delete; DELETE FROM monitor_rounds")
+    app.run()
+    assert "Not known" in light(app, "Data") and "No round of the watch is recorded" in light(app, "Data")
+    assert "Nothing waits for anybody" not in words(app)
 
 
 def test_before_anybody_is_decided_the_lights_say_so_and_no_store_is_made(live_home: LiveHome) -> None:
