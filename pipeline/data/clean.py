@@ -20,7 +20,8 @@ Role = Literal["target", "id", "date", "number", "boolean", "category"]
 TRUTH: Final[Mapping[str, float]] = MappingProxyType(
     {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
 )
-_WHOLE_WITH_POINT = re.compile(r"[+-]?\d+\.0*")
+_WHOLE_WITH_POINT = re.compile(r"[+-]?\d{1,400}\.0*")
+"""No number has more digits (float64 ends at 309), and Python refuses to read what has thousands: such a text stays a text."""
 _DAY_AS_NUMBER = re.compile(r"\d{8}")
 
 
