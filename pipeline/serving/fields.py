@@ -27,6 +27,11 @@ _NOTHING: Final = (None, pd.NA, pd.NaT)
 class Refused(ValueError):  # noqa: N818  # a verdict on a value, caught at once
     """A value that is not taken; the text is the middle of a sentence: ``is below 1000``."""
 
+    def __init__(self, why: str, unknown: str = "", known: Iterable[str] = ()) -> None:
+        super().__init__(why)
+        # Which of the known texts was meant is looked for only when it is said.
+        self.unknown, self.known = unknown, known
+
 
 @dataclass(frozen=True)
 class Field:
@@ -48,13 +53,15 @@ class Field:
         values, taken = self._read_each([*distinct, None])
         return values[np.asarray(codes)], taken[np.asarray(codes)]
 
-    def fault(self, value: object, from_text: bool) -> Fault:
-        """Say why `read` refuses the value."""
+    def fault(self, value: object, from_text: bool, *, hinted: bool = True) -> Fault:
+        """Say why `read` refuses the value, and unless ``hinted`` is False, which takes time, what was probably meant."""
         try:
             self.read(value, from_text)
         except Refused as refused:
             given = "nothing" if str(refused) == _NOT_GIVEN else shown(value)
-            return Fault(self.feature.name, given, f"{self.feature.label}: {given} {refused}; {self.expected}")
+            near = nearest(refused.unknown, refused.known) if hinted else None
+            meant = f" (did you mean {near}?)" if near else ""
+            return Fault(self.feature.name, given, f"{self.feature.label}: {given} {refused}{meant}; {self.expected}")
         raise AssertionError(f"{self.feature.name}: {value!r} was refused in a column and taken alone")
 
     def _nothing(self) -> Value:
@@ -164,12 +171,8 @@ class CategoryField(Field):
         if text is None and isinstance(value, str) and not value.strip():
             return self._nothing()
         if text is None or text not in self.known:
-            raise Refused(f"is not one of the choices{self._meant(text)}")
+            raise Refused("is not one of the choices", text or "", self.known)
         return text
-
-    def _meant(self, text: str | None) -> str:
-        near = nearest(text or "", self.known)
-        return f" (did you mean {near}?)" if near else ""
 
     def _array(self, values: list[Value]) -> npt.NDArray[Any]:
         return np.array(values, dtype=object)

@@ -1,7 +1,7 @@
 """The inputs of applicants, one or a whole file, checked against the project: every fault at once, each with its field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from pipeline.serving.records import Fault, Value
 from pipeline.serving.wording import nearest, shown
 
 FAULT_COLUMNS: Final = ("row", "field", "given", "message")
+HINTED: Final = 200
+"""Of so many different values in a column it is said what was probably meant: whoever mistypes has few, and each takes time."""
 NAMED: Final = 5
 """Unknown fields and ignored columns are named up to this many; the rest are counted."""
 
@@ -131,7 +133,8 @@ def _column_faults(field: Field, column: pd.Series, taken: BoolArray) -> pd.Data
     else:
         codes, found = pd.factorize(cells, use_na_sentinel=False)
         distinct = list(found)
-    words = np.array([astuple(field.fault(value, from_text=True)) for value in distinct], dtype=object)
+    said = [field.fault(value, from_text=True, hinted=i < HINTED) for i, value in enumerate(distinct)]
+    words = np.array([(fault.field, fault.given, fault.message) for fault in said], dtype=object)
     return pd.DataFrame({"row": rows, **dict(zip(FAULT_COLUMNS[1:], words[codes].T, strict=True))})
 
 

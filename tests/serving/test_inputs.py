@@ -295,6 +295,15 @@ def test_a_column_that_may_be_empty_may_be_absent_and_is_noted() -> None:
     )
 
 
+def test_of_endless_different_mistakes_in_a_column_only_the_first_get_a_guess() -> None:
+    frame = rows(300).assign(purpose=[f"cars{i}" for i in range(300)])
+    said = RULES.check_frame(frame).faults["message"].tolist()
+    assert said[0] == "Purpose: 'cars0' is not one of the choices (did you mean car?)" + PURPOSE
+    assert said[299] == "Purpose: 'cars299' is not one of the choices" + PURPOSE
+    guessed = ["did you mean" in text for text in said]
+    assert guessed == [True] * 200 + [False] * 100
+
+
 def test_a_column_that_stands_twice_is_refused() -> None:
     with pytest.raises(InputError, match="columns amount occur twice"):
         RULES.check_frame(pd.concat([rows(), rows()[["amount"]]], axis=1))
