@@ -1,7 +1,7 @@
 """Which runs stand beside each other, in which order: chosen on validation, reported on test."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,10 +103,15 @@ def rival(ordered: pd.DataFrame, champion: str) -> pd.Series | None:
     return first.iloc[0] if len(first) else None
 
 
-def names_of(table: pd.DataFrame) -> dict[str, str]:
-    """Readable, unique name per run id: the name in MLflow, so that renaming a run there renames it here."""
+def names_of(table: pd.DataFrame, board: Collection[str] | None = None) -> dict[str, str]:
+    """Readable, unique name per run id: the name in MLflow, so that renaming a run there renames it here.
+
+    A name that several runs have carries its id, except on the one run of the board that has it. board: run ids that are
+    looked at; by default those of the newest bake-off, so that training again makes no name longer.
+    """
     names = table["name"].where(table["name"] != "", table["candidate"])
-    doubled = names.duplicated(keep=False)
+    here = table["run_id"].isin(board) if board is not None else table["bakeoff"].isin(bakeoffs(table)[:1])
+    doubled = names.duplicated(keep=False) & ~(here & ~names.where(here).duplicated(keep=False))
     return {
         str(run_id): f"{name} ({short(str(run_id))})" if twice else str(name)
         for run_id, name, twice in zip(table["run_id"], names, doubled, strict=True)

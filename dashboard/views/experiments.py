@@ -39,7 +39,8 @@ def draw(project: str) -> None:
     filters, by = pick_filters(table, config.cutoff.choose_by if config else "", places[:3])
     field = ranking.field_of(matching(table, filters), by, table[table["run_id"] == live.run_id])
     say_how_many(len(field.board), filters, table)
-    board = Board(field, ranking.names_of(table), by, live.run_id, config.project.currency if config else "")
+    names = ranking.names_of(table, set(field.board.get("run_id", ())))
+    board = Board(field, names, by, live.run_id, config.project.currency if config else "")
     if field.board.empty:
         st.info("No run matches these filters; clear them or choose another bake-off.", icon=":material/filter_alt_off:")
         return page.freshness(runs, found.left_out)

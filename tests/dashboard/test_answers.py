@@ -108,6 +108,17 @@ def test_equal_names_are_told_apart_by_id() -> None:
     assert list(names.values()) == ["m (aaaaaaaa)", "m (bbbbbbbb)"]
 
 
+def test_training_again_leaves_the_names_of_what_is_looked_at_as_they_were() -> None:
+    runs = table(
+        {"run_id": "new1", "name": "m", "bakeoff": "b2"}, {"run_id": "new2", "name": "other", "bakeoff": "b2"},
+        {"run_id": "old1", "name": "m"}, {"run_id": "lost", "name": "m", "bakeoff": "b2", "state": FAILED},
+    )  # fmt: skip
+    names = ranking.names_of(runs, {"new1", "new2"})
+    assert list(names.values()) == ["m", "other", "m (old1)", "m (lost)"]
+    assert ranking.names_of(runs.iloc[:3])["new1"] == "m", "the newest bake-off is what is looked at where nothing is said"
+    assert ranking.names_of(runs, {"old1"}) == {"new1": "m (new1)", "new2": "other", "old1": "m", "lost": "m (lost)"}
+
+
 def test_the_paragraph_sorts_the_others_by_what_the_intervals_carry_and_copies_its_numbers() -> None:
     rows = [("b", 0.03, 0.01, 0.05), ("c", -0.01, -0.03, 0.01), ("d", -0.2, -0.3, -0.1)]
     paired = pd.DataFrame(

@@ -64,7 +64,7 @@ def test_a_project_file_is_told_by_what_changed_in_it() -> None:
 
 def test_a_renamed_run_carries_its_new_name() -> None:
     table = pd.DataFrame({"run_id": ["a"], "name": ["new"], "candidate": ["old"]})
-    assert ranking.names_of(table) == {"a": "new"}
+    assert ranking.names_of(table, ["a"]) == {"a": "new"}
 
 
 def test_the_address_in_mlflow_holds_no_password_and_a_file_has_none(
