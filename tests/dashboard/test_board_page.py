@@ -5,16 +5,17 @@ import re
 from datetime import UTC, date, datetime
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import answers, loading, ranking
 from dashboard.board import Board
 from dashboard.components import board_page
 from dashboard.components.board_page import Meeting, page_of
+from dashboard.components.pictures import f1_recall
 from dashboard.filters import Filters, matching, said
 from pipeline import contract as c
 from tests.dashboard.made_store import NASTY, PROJECT, Store
-from tests.dashboard.test_pages import APP, PAGES
+from tests.dashboard.opened import open_page
+from tests.dashboard.test_pages import PAGES
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -56,6 +57,26 @@ def test_runs_without_a_leader_and_a_project_file_still_make_a_page(filled_home:
     assert "leads on validation" not in text and "rests on" not in text
 
 
+def test_lines_of_equal_cost_are_priced_as_the_project_counts(filled_home: Store) -> None:
+    """Per loan: as if each loan were of the average amount of defaulters, and of good customers."""
+    found = meeting_on(filled_home, Filters())
+    rows, config = loading.holdout(filled_home.best, c.TEST), found.config
+    assert rows is not None and config is not None
+    bad, good = (float(rows["amount"][rows["y"] == y].mean()) for y in (1, 0))
+    per_loan = config.costs.model_copy(update={"model": "per_loan", "lgd": 0.4, "margin": 0.1})
+    alike = config.costs.model_copy(update={"model": "per_case", "fn_cost": 0.4 * bad, "fp_cost": 0.1 * good})
+    (drawn, _, said), (by_hand, _, plainly) = (
+        picture
+        for costs in (per_loan, alike)
+        if (picture := f1_recall(found.board, config.model_copy(update={"costs": costs})))
+    )
+    lines, expected = ([trace for trace in figure.data if trace.line.dash == "dot"] for figure in (drawn, by_hand))
+    assert len(lines) >= 2
+    for line, other in zip(lines, expected, strict=True):
+        assert line.y == pytest.approx(other.y)
+    assert "average amount" in said and "average amount" not in plainly
+
+
 def test_a_page_nobody_asked_for_is_never_made(filled_home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> str:
         raise AssertionError("made while the page was drawn")
@@ -63,10 +84,7 @@ def test_a_page_nobody_asked_for_is_never_made(filled_home: Store, monkeypatch: 
     monkeypatch.setattr(board_page, "page_of", refuse)
     monkeypatch.setattr("dashboard.components.download_page.page_of", refuse)
     for page in PAGES[1:]:
-        app = AppTest.from_file(APP, default_timeout=60)
-        app.run()
-        app.switch_page(page).run()
-        assert not app.exception
+        app = open_page(page)
         assert "One page to print (HTML)" in [button.label for button in app.get("download_button")]
 
 
