@@ -16,7 +16,7 @@ def config(board: Board) -> dict[str, Any]:
     help_text = f"{label.help} The order is by this column."
     shown: dict[str, Any] = {
         "place": made.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
-        "candidate": made.TextColumn("Candidate", width=185, pinned=True),
+        "candidate": made.TextColumn("Candidate", width=160, pinned=True),
         "valid": _bar(title, help_text) if is_share(board.by) else made.NumberColumn(title, help=help_text, format="localized"),
         contract.COST: made.NumberColumn(
             f"Test cost {board.currency}".strip(), help=label_of(contract.COST).help, format="localized"
@@ -44,4 +44,4 @@ def _number(title: str, help_text: str) -> Any:
 
 
 def _bar(title: str, help_text: str) -> Any:
-    return st.column_config.ProgressColumn(title, help=help_text, format="%.3f", min_value=0.0, max_value=1.0, width=95)
+    return st.column_config.ProgressColumn(title, help=help_text, format="%.3f", min_value=0.0, max_value=1.0, width=85)

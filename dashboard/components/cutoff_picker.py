@@ -1,13 +1,23 @@
 """The cut-off: a slider in per cent, carried by the link, and a button to each named one."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
 
 from dashboard.labels import TERMS, percent
-from dashboard.worth import Cuts
+from dashboard.worth import BEST, CHEAPEST, Cuts
 
 KEY: Final = "cutoff"
+MEANS: Final[Mapping[str, str]] = {
+    BEST: "Of least cost on validation within the limits you stated.",
+    CHEAPEST: "Of least cost on validation.",
+    "best F1": "Where F1 is highest on validation; F1 knows nothing of money.",
+    "Elkan's": TERMS["elkan"].help,
+    "live": "What decides today.",
+    "the run's own": "The one that this run was recorded with, chosen on validation.",
+}
+"""What each named cut-off is."""
 
 
 def pick_cutoff(cuts: Cuts) -> float:
@@ -21,7 +31,10 @@ def pick_cutoff(cuts: Cuts) -> float:
     with st.container(horizontal=True, gap="small"):
         for mark in cuts.marks:
             label = f"{mark.name} {percent(mark.cutoff) if mark.cutoff < float('inf') else 'none'}"
-            st.button(label, key=f"to_{mark.name}", on_click=_move, args=(mark.cutoff,), type="tertiary")
+            st.button(
+                label, key=f"to_{mark.name}", on_click=_move, args=(mark.cutoff,), type="tertiary",
+                icon=":material/arrow_right_alt:", help=MEANS.get(mark.name),
+            )  # fmt: skip
     return named.get(float(value), float(value) / 100)
 
 
