@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import pandas as pd
@@ -19,9 +19,6 @@ from pipeline.project import ProjectConfig, ProjectError, list_projects, load_pr
 from pipeline.registry import runs as reader
 from pipeline.registry import tracking_store
 from pipeline.settings import load_settings
-
-if TYPE_CHECKING:
-    pass
 
 TTL_SECONDS: Final = 30
 FOREVER_SECONDS: Final = 3600
