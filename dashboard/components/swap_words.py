@@ -43,7 +43,7 @@ def said(table: pd.DataFrame, currency: str, n: int) -> pd.DataFrame:
             "People": number(float(row["n"]), 0),
             "Default rate": _bounds(row, "default_rate", percent),
             f"Expected loss per 1,000 ({currency})": money(1000 * float(row["expected_loss"]) / n),
-            f"Keeps per 1,000 ({currency})": _bounds(row, "saving", lambda value: money(1000 * value / n)),
+            f"Saves per 1,000 ({currency})": _bounds(row, "saving", lambda value: money(1000 * value / n)),
         }
         for row in table.to_dict("records")
     ]

@@ -76,7 +76,10 @@ def swap_set(
     sums = [part.sums(measured, np.ones((1, cases.y.size)))[0] for part in parts]
     chunks = [[part.sums(measured, w) for part in parts] for w in resample_strata(cases.strata, n_boot, seed)]
     draws = [np.concatenate([np.zeros((0, 4)), *(chunk[i] for chunk in chunks)]) for i in range(len(parts))]
-    return DataFrame([row for rows in _by_segment(parts, sums, draws) for row in rows])
+    found = DataFrame([row for rows in _by_segment(parts, sums, draws) for row in rows])
+    # What nobody states is not known of nobody either; their sum alone would be zero.
+    unstated = [f"expected_loss{end}" for end in ("", "_lo", "_hi")] if isinstance(costs, CashCosts) else []
+    return found.assign(**dict.fromkeys(unstated, np.nan))
 
 
 @dataclass(frozen=True)

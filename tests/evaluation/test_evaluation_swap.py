@@ -50,6 +50,8 @@ def test_the_saving_in_cash_is_the_cash_that_changes_hands():
     found = by_set(swap_set(y, today, 0.5, new, 0.5, CashCosts(), cash=cash))
     assert found["saving"].to_dict() == {"swap_in": 110, "swap_out": -20 + 40, "net": 130}
     assert found["expected_loss"].isna().all()
+    nobody = swap_set(y, today, 0.5, today, 0.5, CashCosts(), cash=cash, n_boot=5)
+    assert nobody["n"].eq(0).all() and nobody["expected_loss"].isna().all(), "nor is it stated of nobody"
 
 
 @given(CASES, st.integers(0, 11))
