@@ -16,7 +16,7 @@ def config(board: Board) -> dict[str, Any]:
     help_text = f"{label.help} The order is by this column."
     shown: dict[str, Any] = {
         "place": made.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
-        "candidate": made.TextColumn("Candidate", width=160, pinned=True),
+        "candidate": made.TextColumn("Candidate", width=175, pinned=True),
         "valid": _bar(title, help_text) if is_share(board.by) else made.NumberColumn(title, help=help_text, format="localized"),
         contract.COST: made.NumberColumn(
             f"Test cost {board.currency}".strip(), help=label_of(contract.COST).help, format="localized"
