@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ def filled_home(filled: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("RISKDECK_DATABASE_URL", raising=False)
     monkeypatch.setenv("RISKDECK_HOME", str(filled.home))
     return filled
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_looked_for_once() -> Iterator[None]:
+    """Every AppTest reads what each installed package says of itself, for half of its time; a server does it once."""
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)

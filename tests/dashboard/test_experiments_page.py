@@ -9,17 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from pipeline import contract as c
 from tests.dashboard.made_store import NASTY, PROJECT, Store, client_of, experiment, log_failed, log_foreign, log_run, scored
-from tests.dashboard.test_pages import APP, PAGES, words
+from tests.dashboard.opened import open_page
+from tests.dashboard.test_pages import PAGES, words
 
 
 def opened(**link: str | list[str]) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    app.switch_page(PAGES[1]).run()
-    assert not app.exception
-    return app
+    return open_page(PAGES[1], **link)
 
 
 def board_of(app: AppTest) -> pd.DataFrame:

@@ -17,19 +17,9 @@ from pipeline.registry import ledger
 from pipeline.registry.policies import write_policy
 from pipeline.store.engine import open_store
 from tests.dashboard.made_store import NASTY, PROJECT, Store, client_of, experiment, log_foreign
+from tests.dashboard.opened import APP, open_page
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 PAGES = ("views/overview.py", "views/experiments.py", "views/trade_offs.py")
-
-
-def open_page(page: str, **link: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=60)
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    if page != PAGES[0]:
-        app.switch_page(page).run()
-    return app
 
 
 def words(app: AppTest) -> str:
