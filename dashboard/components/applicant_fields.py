@@ -33,7 +33,8 @@ def seed(config: ProjectConfig) -> None:
 
 
 def fill(config: ProjectConfig, values: Raw) -> None:
-    """Replace what stands in the fields."""
+    """Replace what stands in the fields by new fields: a browser that still shows the old ones cannot write over them."""
+    st.session_state[_filled(config)] = st.session_state.get(_filled(config), 0) + 1
     for feature in config.features:
         st.session_state[key_of(config, feature.name)] = as_field(feature, values.get(feature.name))
     st.session_state[key_of(config, APPLICANT_ID)] = ""
@@ -56,12 +57,17 @@ def remember(config: ProjectConfig) -> None:
 
 
 def key_of(config: ProjectConfig, name: str) -> str:
-    """Return the session's key of a field."""
-    return f"in.{config.name}.{name}"
+    """Return the session's key of a field; fields filled anew have a number behind it."""
+    filled = st.session_state.get(_filled(config), 0)
+    return f"in.{config.name}.{name}" + (f"~{filled}" if filled else "")
 
 
 def _kept(config: ProjectConfig) -> str:
     return f"kept.{config.name}"
+
+
+def _filled(config: ProjectConfig) -> str:
+    return f"filled.{config.name}"
 
 
 def _number(feature: Feature, label: str, key: str, help_text: str) -> float | None:
