@@ -27,8 +27,9 @@ help:  ## Show this list
 demo: $(RUN_STAMP) openmp  ## Simulate a loan book, train, release, replay what came next, and open the dashboard
 	$(PYTHON) -m pipeline demo
 
+# worksteal leaves the tests of a file with one worker, and so its servers and stores are made once.
 test: $(DEV_STAMP) openmp  ## Run the tests (about 10 minutes on 2 cores), with branch coverage
-	$(PYTHON) -m pytest -n auto -m "not long" --cov --cov-branch --cov-report=term-missing:skip-covered
+	$(PYTHON) -m pytest -n auto --dist worksteal -m "not long" --cov --cov-branch --cov-report=term-missing:skip-covered
 
 # One after the other: they load the machine, kill processes and measure time, and would disturb each other.
 # pytest leaves with 5 when nothing is marked long; that is no failure.
