@@ -49,14 +49,17 @@ def draw(project: str) -> None:
         answer = _answer(board, filters, config)
         page.answer(answer)
     _side_by_side(board, table, project, filters, config)
-    with page.or_say_why():
-        why_not(board, config)
+    others = st.container()
     if answer is not None:
         download_board(Meeting(board, answer, config, project, said(filters), runs.as_of))
     _in_depth(board, live.run_id)
     failed_runs(ranking.failures(runs.table, [filters.bakeoff] if filters.bakeoff != ALL else []))
     foreign_runs(table, project)
-    return page.freshness(runs, found.left_out)
+    page.freshness(runs, found.left_out)
+    # Row by row takes seconds on a large test split, once; nothing else on the page waits for it.
+    with others, page.or_say_why():
+        why_not(board, config)
+    return None
 
 
 def _without_candidates(runs: pd.DataFrame, left_out: str) -> None:
