@@ -8,8 +8,10 @@ import streamlit as st
 from dashboard import loading
 from dashboard.charts import metrics
 from dashboard.components.downloads import download
+from dashboard.field_words import feature_label, in_words
 from dashboard.labels import METRICS, number
 from pipeline import contract
+from pipeline.project import ProjectConfig
 
 _GROUP_PREFIX = rf"^(?:{re.escape(contract.SEGMENT_PREFIX)}|{re.escape(contract.PROTECTED_PREFIX)})"
 
@@ -25,13 +27,14 @@ def segments(run: pd.Series) -> None:
     shown = table[(table["split"] == contract.TEST) & (table["metric"] == metric)]
     overall = run[contract.metric_key(contract.TEST, metric)]
     better = METRICS[metric].direction
+    said = in_words(_project(run), shown)
     worse = shown[(shown["hi"] < overall) if better > 0 else (shown["lo"] > overall)]
     title = f"{len(worse)} of {shown['value'].notna().sum()} groups are surely worse than the whole ({number(overall)})"
-    st.plotly_chart(metrics.segment_chart(shown, METRICS[metric].text, overall, title), key="segments", alt=title)
-    withheld = shown[shown["value"].isna()]
+    st.plotly_chart(metrics.segment_chart(said, METRICS[metric].text, overall, title), key="segments", alt=title)
+    withheld = said[said["value"].isna()]
     if len(withheld):
         names = ", ".join(
-            f"{c} {g} (n = {n})" for c, g, n in zip(withheld["column"], withheld["group"], withheld["n"], strict=True)
+            f"{c}: {g} (n = {n})" for c, g, n in zip(withheld["column"], withheld["group"], withheld["n"], strict=True)
         )
         st.text(f"Too few to judge: {names}")
     return download(shown, "segments.csv", "segments")
@@ -43,10 +46,16 @@ def importance(run: pd.Series) -> None:
     if table is None or table.empty:
         return missing(contract.ARTIFACT_IMPORTANCE)
     named = table.rename(columns={"column": "feature"})
-    top = named.sort_values("importance", ascending=False)["feature"].iloc[0]
-    chart = metrics.importance_chart(named, f"{top} matters most to this model")
+    config = _project(run)
+    said = named.assign(feature=[feature_label(config, name) for name in named["feature"]])
+    top = said.sort_values("importance", ascending=False)["feature"].iloc[0]
+    chart = metrics.importance_chart(said, f"{top} matters most to this model")
     st.plotly_chart(chart, key="importance", alt=f"Importance of features; {top} first")
     return download(named, "importance.csv", "importance")
+
+
+def _project(run: pd.Series) -> ProjectConfig | None:
+    return loading.project_config(str(run["run_id"]), str(st.session_state["project"]))
 
 
 def missing(path: str) -> None:

@@ -7,6 +7,7 @@ from dashboard import loading, loading_money, ranking
 from dashboard.charts.swap import EVERYBODY, swap_chart
 from dashboard.components import printed, swap_words
 from dashboard.components.downloads import download
+from dashboard.field_words import feature_label, in_words
 from dashboard.labels import cutoff, label_of, plain
 from dashboard.onepage import Section
 from dashboard.worth import Cuts
@@ -38,7 +39,11 @@ def swap_sides(cuts: Cuts, candidates: pd.DataFrame) -> None:
         st.info("The scored rows of one run, or their money, are missing, so people cannot be followed from one to the other.")
         return
     columns = [column for column in dict.fromkeys(table["column"]) if column]
-    by = right.selectbox("By", columns, key="swap_by", bind="query-params") if columns else ""
+    by = ""
+    if columns:
+        by = right.selectbox(
+            "By", columns, format_func=lambda c: feature_label(desk.config, c), key="swap_by", bind="query-params"
+        )
     _draw(cuts, table[table["column"].isin(["", by])], plain(names[rival]), found, how)
 
 
@@ -62,11 +67,11 @@ def _draw(cuts: Cuts, table: pd.DataFrame, rival: str, found: tuple[float, float
     )
     st.markdown(sentence)
     title = swap_words.title(swaps)
-    figure = swap_chart(swaps, title, desk.currency)
+    figure = swap_chart(in_words(desk.config, swaps), title, desk.currency)
     st.plotly_chart(figure, key="swap", alt=f"Swap set as facing bars. {title}")
     is_known = "" if table["inferred"].any() else " Every outcome here is known, so none is inferred."
     st.caption(f"{label_of('swap_set').help} Bars name people and their default rate; inferred ones are hatched.{is_known}")
-    said = swap_words.said(table, desk.currency, desk.n)
+    said = swap_words.said(in_words(desk.config, table), desk.currency, desk.n)
     st.dataframe(said, hide_index=True, alt="The swap set in people, default rate and money")
     download(table, "swap_set.csv", "swap")
     printed.keep(

@@ -99,7 +99,7 @@ def test_the_parts_own_controls_answer(page: object, address: str) -> None:
     visit(page, f"{address}/trade-offs?part=Two models")
     shown(page, "Every outcome here is known")
     choose(page, "Taking over from", "logistic C=1")
-    choose(page, "By", "EDUCATION")
+    choose(page, "By", "Education")
     choose(page, "Compared", "at the same approval rate")
     shown(page, "at the same approval rate:")
     linked(page, "match=at the same approval rate")
