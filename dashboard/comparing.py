@@ -21,8 +21,7 @@ _DATA: Final = {
     "Data (sha256)": "data_sha256", "Test rows (sha256)": "test_sha256", "Validation rows (sha256)": "valid_sha256",
     "Git commit": "git_commit", "Uncommitted changes": "git_dirty", "Lock file (sha256)": "lock_sha256",
     "Project file (sha256)": "project_sha256", "Seed": "seed", "Calibration": "calibration", "Cut-off rule": "cutoff_rule",
-    "Bake-off": "bakeoff", "Test applicants": "test_n", "Defaulters among them": "test_defaults", "Cut-off": "cutoff",
-    "State": "state",
+    "Bake-off": "bakeoff", "Test applicants": "test_n", "Defaulters among them": "test_defaults", "State": "state",
 }  # fmt: skip
 
 
