@@ -187,7 +187,7 @@ def test_a_feature_is_found_by_name_or_the_nearest_is_named() -> None:
 def test_a_project_is_frozen_and_identified_by_its_text() -> None:
     config: ProjectConfig = parse_project(SMALL)
     with pytest.raises(ValidationError, match="frozen"):
-        config.project = config.project  # type: ignore[misc]
+        config.project = config.project
     assert project_sha256(SMALL) == project_sha256(SMALL) != project_sha256(SMALL + "\n")
 
 

@@ -34,7 +34,7 @@ class Recorded:
 
     def is_decided(self, positions: IntArray) -> BoolArray:
         """Tell which of some applications have a decision."""
-        return np.asarray(self.ids[positions] != None, dtype=np.bool_)  # noqa: E711 - by element
+        return np.asarray(self.ids[positions] != None, dtype=np.bool_)  # noqa: E711  # by element
 
     def is_approved(self, positions: IntArray) -> BoolArray:
         """Tell which of some applications became loans."""

@@ -34,7 +34,7 @@ class TextStream(io.RawIOBase):
         self._file = path.open("rb")
         is_gzip = self._file.read(len(GZIP)) == GZIP
         self._file.seek(0)
-        self._source: IO[bytes] = gzip.GzipFile(fileobj=self._file) if is_gzip else self._file  # type: ignore[assignment]
+        self._source: IO[bytes] = gzip.GzipFile(fileobj=self._file) if is_gzip else self._file  # type: ignore[assignment]  # gzip reads like a file
         self._is_gzip = is_gzip
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._n_bytes = 0

@@ -159,7 +159,7 @@ def _tree_explainer(estimator: Any) -> Any:
     with warnings.catch_warnings():
         # shap builds its plots' colour maps with matplotlib calls that are about to go
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        from shap import TreeExplainer  # type: ignore[import-untyped]
+        from shap import TreeExplainer  # type: ignore[import-untyped]  # it publishes no types
     return TreeExplainer(estimator, feature_perturbation="tree_path_dependent")
 
 

@@ -56,7 +56,7 @@ def main(parts: Sequence[str]) -> None:
     ratios = [Row(*row) for found in measured for row in getattr(found, "rows", tuple)()]
     values = [value for found in measured for value in getattr(found, "values", tuple)()]
     rows = [row.cells() for row in ratios] + [f"| {what} | {value} | | | {must} |" for what, value, must in values]
-    print("\n".join(rows))  # noqa: T201  # a command's result
+    print("\n".join(rows))  # a command's result
     write_table(rows, keep_others=bool(parts))
 
 
@@ -77,7 +77,7 @@ def training() -> Training | None:
     """Whole process: 11 candidates and a baseline, validated out of fold, against a script that fits and logs 11 models."""
     folder = os.environ.get("RISKDECK_DATA_DIR")
     if not folder:
-        print("training: skipped, RISKDECK_DATA_DIR is not set", file=sys.stderr)  # noqa: T201
+        print("training: skipped, RISKDECK_DATA_DIR is not set", file=sys.stderr)
         return None
     data = str(Path(folder).resolve() / "loan_data.csv.gz")
     ours, theirs = [], []

@@ -162,4 +162,4 @@ def released_desk(home: Path) -> "Desk":
 if __name__ == "__main__":
     for what, ours, theirs, alternative, must in measure().rows():
         mine, bare = statistics.median(ours), statistics.median(theirs)
-        print(f"{what}: {mine:.4g} s, {alternative}: {bare:.4g} s, {bare / mine:.2f} x ({must})", file=sys.stdout)  # noqa: T201
+        print(f"{what}: {mine:.4g} s, {alternative}: {bare:.4g} s, {bare / mine:.2f} x ({must})", file=sys.stdout)

@@ -145,7 +145,7 @@ def record(home: Path, file: Path) -> None:
     # Not getrusage: its maximum survives exec, so that a child begins with its parent's.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # noqa: T201  # what the parent reads
+    print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # what the parent reads
 
 
 if __name__ == "__main__":
@@ -154,4 +154,4 @@ if __name__ == "__main__":
     else:
         figures = measure(int(sys.argv[1]) if sys.argv[1:] else ROWS, 1)
         for row in (*figures.rows(), *figures.values()):
-            print(row)  # noqa: T201  # a command's result
+            print(row)  # a command's result

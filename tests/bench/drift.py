@@ -124,7 +124,7 @@ def _job(side: str, rows: int) -> None:
     compare(before, now)
     seconds = time.perf_counter() - start
     peak = _peak_mb()
-    print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # noqa: T201  # the job's answer
+    print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # the job's answer
 
 
 def _forget_peak() -> float:
@@ -149,9 +149,9 @@ def main() -> None:
     figures = measure(*(int(text) for text in sys.argv[1:]))
     for what, ours, theirs, alternative, must in figures.rows():
         mine, other = statistics.median(ours), statistics.median(theirs)
-        print(f"{what}: {mine:.3g} s, {alternative} {other:.3g} s, {other / mine:.1f} x ({must})")  # noqa: T201
+        print(f"{what}: {mine:.3g} s, {alternative} {other:.3g} s, {other / mine:.1f} x ({must})")
     for what, value, must in figures.values():
-        print(f"{what}: {value} ({must})")  # noqa: T201
+        print(f"{what}: {value} ({must})")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def main() -> None:
     """Print what `measure` finds."""
     figures = measure(*(int(text) for text in sys.argv[1:]))
     for what, value, must in figures.values():
-        print(f"{what}: {value} ({must})")  # noqa: T201
+        print(f"{what}: {value} ({must})")
 
 
 if __name__ == "__main__":

@@ -212,6 +212,6 @@ async def _ask(port: int, requests: Sequence[bytes], until: float, took: list[fl
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["drive"]:
-        print(json.dumps(asyncio.run(drive(Path(sys.argv[2]), float(sys.argv[3]))).__dict__))  # noqa: T201  # read by `_drive_apart`
+        print(json.dumps(asyncio.run(drive(Path(sys.argv[2]), float(sys.argv[3]))).__dict__))  # read by `_drive_apart`
     else:
-        print(measure(Path(sys.argv[1]) if sys.argv[1:] else None))  # noqa: T201  # a command's result
+        print(measure(Path(sys.argv[1]) if sys.argv[1:] else None))  # a command's result

@@ -149,7 +149,7 @@ def _job(job: str, home: Path, n_runs: int) -> None:
     seconds: list[float] = []
     {"sync": _sync, "search": _search, "cold": _cold, "warm": _warm}[job](home, n_runs, seconds)
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(statistics.median(seconds), rss_mb)  # noqa: T201  # read by the measuring process
+    print(statistics.median(seconds), rss_mb)  # read by the measuring process
 
 
 def _sync(home: Path, n_runs: int, seconds: list[float]) -> None:
@@ -210,8 +210,8 @@ def main() -> None:
     figures = measure()
     for what, ours, theirs, must in figures.rows():
         mine, other = statistics.median(ours), statistics.median(theirs)
-        print(f"{what}: {mine:.3f} s, mlflow.search_runs {other:.2f} s, {other / mine:.1f} x ({must})")  # noqa: T201
-    print(f"memory of a process that read the index: {figures.rss_mb:.0f} MB")  # noqa: T201
+        print(f"{what}: {mine:.3f} s, mlflow.search_runs {other:.2f} s, {other / mine:.1f} x ({must})")
+    print(f"memory of a process that read the index: {figures.rss_mb:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def visit_cold(browser: Any, home: Path) -> tuple[float, float, float]:
         page.wait_for_function(QUIET, timeout=60_000)
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         page.close()
-    return content, board, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+    return content, board, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def move_cutoff(browser: Any, home: Path, run_id: str) -> list[float]:
@@ -170,4 +170,4 @@ def move_cutoff(browser: Any, home: Path, run_id: str) -> list[float]:
 if __name__ == "__main__":
     waits = measure()
     for what, value, must in waits.values() if waits else ():
-        print(f"{what}: {value} ({must})")  # noqa: T201
+        print(f"{what}: {value} ({must})")

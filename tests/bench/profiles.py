@@ -74,7 +74,7 @@ def measure(repeats: int = 5) -> Figures:
             baseline = _baseline()
             _fill(engine, baseline, n)
             stored = StoredProfiles(settings, engine, "simulated", {1: baseline})
-            pages[n] = _times(lambda: assess_drift(stored, Asked(FIRST, LAST, "month")), repeats)  # noqa: B023
+            pages[n] = _times(lambda: assess_drift(stored, Asked(FIRST, LAST, "month")), repeats)  # noqa: B023  # called before the loop goes on
     return Figures(month, years, pages)
 
 
@@ -245,4 +245,4 @@ def _sums(sizes: np.ndarray, days: pd.DatetimeIndex) -> pd.DataFrame:
 
 if __name__ == "__main__":
     for what, value, must in measure(*(int(argument) for argument in sys.argv[1:])).values():
-        print(f"{what}: {value} ({must})")  # noqa: T201
+        print(f"{what}: {value} ({must})")

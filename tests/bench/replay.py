@@ -71,4 +71,4 @@ def replayed(home: Path, file: Path, book: pd.DataFrame) -> dict[str, int | dict
 if __name__ == "__main__":
     figures = measure(int(sys.argv[1]) if sys.argv[1:] else ROWS, 1)
     for row in figures.values():
-        print(row)  # noqa: T201  # a command's result
+        print(row)  # a command's result

@@ -220,13 +220,13 @@ def test_jobs_that_rest_are_let_go_oldest_first_with_their_files(tmp_path: Path)
         raise OSError("no desk here")
 
     held = jobs.BatchJobs()
-    made = [held.of("store", "p", nobody, f"{i}.csv", bytes([i])) for i in range(jobs.MOST_JOBS)]  # type: ignore[arg-type]
+    made = [held.of("store", "p", nobody, f"{i}.csv", bytes([i])) for i in range(jobs.MOST_JOBS)]
     while any(job.state.is_busy for job in made):
         time.sleep(0.01)
-    assert held.of("store", "p", nobody, "again.csv", bytes([0])) is made[0], "the same bytes are the same job"  # type: ignore[arg-type]
-    held.of("store", "p", nobody, "new.csv", b"new")  # type: ignore[arg-type]
+    assert held.of("store", "p", nobody, "again.csv", bytes([0])) is made[0], "the same bytes are the same job"
+    held.of("store", "p", nobody, "new.csv", b"new")
     assert not made[1].folder.exists() and made[0].folder.exists()
-    assert held.of("other store", "p", nobody, "0.csv", bytes([0])) is not made[0]  # type: ignore[arg-type]
+    assert held.of("other store", "p", nobody, "0.csv", bytes([0])) is not made[0]
 
 
 def test_the_preview_says_what_was_understood_in_the_projects_words() -> None:

@@ -1,5 +1,7 @@
 """Side by side: the paired numbers are those of the statistics room, and what differs is told from what is equal."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -73,6 +75,6 @@ def test_the_address_in_mlflow_holds_no_password_and_a_file_has_none(
     loading.read_runs(PROJECT)
     assert loading.mlflow_page(filled_home.best) == ""
     index = loading.run_store().index
-    monkeypatch.setattr(loading, "run_store", lambda: type("Known", (), {"index": index})())
+    monkeypatch.setattr(loading, "run_store", lambda: SimpleNamespace(index=index))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@mlflow.example:8443/base/")
     assert loading.mlflow_page(filled_home.best) == f"https://mlflow.example:8443/base/#/experiments/1/runs/{filled_home.best}"

@@ -23,7 +23,7 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def check(frame: pd.DataFrame, config: ProjectConfig, **keys: object) -> CheckReport:
-    return check_table(frame, config, today=TODAY, **keys)  # type: ignore[arg-type]
+    return check_table(frame, config, today=TODAY, **keys)
 
 
 def put(column: str, value: object, rows: slice | list[int]) -> Spoil:

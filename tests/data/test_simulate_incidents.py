@@ -171,4 +171,4 @@ def test_the_spec_is_frozen_and_without_returns_another() -> None:
     assert spec.without(["campaign"]).campaign is None
     assert spec.campaign is CAMPAIGN
     with pytest.raises(FrozenInstanceError):
-        spec.n = 1  # type: ignore[misc]
+        spec.n = 1

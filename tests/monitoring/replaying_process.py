@@ -45,7 +45,7 @@ def say(word: str) -> None:
 
 def run(home: Path, url: str, pipe: int) -> None:
     """Replay, fifty rows a commit, one byte for each step; ends the process."""
-    pipeline.monitoring.replay.CHUNK_ROWS = 50  # type: ignore[misc]
+    pipeline.monitoring.replay.CHUNK_ROWS = 50
     live = _live_home(home)
     engine = open_store(url)
     settings = replace(settings_of(home), database_url=url)

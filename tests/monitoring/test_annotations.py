@@ -56,7 +56,7 @@ def test_nobody_can_change_or_delete_a_note(store: Engine) -> None:
 def test_what_cannot_be_kept_is_refused_by_name(sqlite_store: Engine, changed: dict[str, object], said: str) -> None:
     fields = {"day": DAY, "text": "campaign", "author": "analyst"} | changed
     with pytest.raises(AnnotationError, match=said):
-        annotate(sqlite_store, "simulated", **fields)  # type: ignore[arg-type]
+        annotate(sqlite_store, "simulated", **fields)
     assert list_annotations(sqlite_store, "simulated") == ()
 
 

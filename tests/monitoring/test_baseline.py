@@ -57,7 +57,7 @@ def test_development_rows_are_decided_as_the_policy_decides(
 def test_decisions_and_grades_are_those_of_the_scorer(live_pair: object) -> None:
     from pipeline.serving.scorer import grades, outcomes
 
-    live = live_pair.champion  # type: ignore[attr-defined]
+    live = live_pair.champion
     edges = [*live.config.underwriting.grade_edges, live.policy.approve_below, live.policy.decline_above]
     pds = np.array([0.0, 1.0, *edges, *(np.nextafter(edge, 0) for edge in edges)])
     assert decisions_of(live.policy, pds).tolist() == outcomes(live, pds).tolist()

@@ -62,7 +62,7 @@ def made(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> Itera
         engine = open_store(settings.database_url)
         known = _decide(engine, live_once)
         steps: list[str] = []
-        first = Made(settings, engine, None, steps, known)  # type: ignore[arg-type]
+        first = Made(settings, engine, None, steps, known)
         yield replace(first, report=first.again(tell=lambda done, total, what: steps.append(f"{done}/{total} {what}")))
         engine.dispose()
 
@@ -243,7 +243,7 @@ def _awkward() -> tuple[Sample, Answers]:
     )  # fmt: skip
     kinds = {name: "category" if name == "channel" else "number" for name in before}
     answers = ask(before, now, kinds, None, 0.2, lambda what: None)
-    return Sample(load_project("simulated"), "run", None, kinds, before, now, before), answers  # type: ignore[arg-type]
+    return Sample(load_project("simulated"), "run", None, kinds, before, now, before), answers
 
 
 def test_incomes_of_a_hundred_million_hide_a_fall_from_evidently_and_not_from_us(judged: dict[str, kept.ColumnVerdict]) -> None:
@@ -293,14 +293,14 @@ def test_those_that_differ_come_first_each_with_its_sentence(judged: dict[str, k
 def test_where_we_see_nothing_the_sentence_says_why_evidently_does(said: Said, expected: str) -> None:
     rng = np.random.default_rng(0)
     before = pd.DataFrame({"income": rng.normal(size=2000)})
-    sample = Sample(load_project("simulated"), "run", None, {"income": "number"}, before, before + 0.11, before)  # type: ignore[arg-type]
+    sample = Sample(load_project("simulated"), "run", None, {"income": "number"}, before, before + 0.11, before)
     found = verdicts(sample, Answers("0", {"income": said}, {}, None, None, {}, ""))[0]
     assert found.ours == "stable" and expected in found.why
 
 
 def test_with_too_few_rows_we_give_no_verdict_and_say_that_evidently_does() -> None:
     few = pd.DataFrame({"income": np.arange(50.0)})
-    sample = Sample(load_project("simulated"), "run", None, {"income": "number"}, few, few, few)  # type: ignore[arg-type]
+    sample = Sample(load_project("simulated"), "run", None, {"income": "number"}, few, few, few)
     said = Said("K-S p_value", 1.0, 0.05, False, 0.0)
     found = verdicts(sample, Answers("0", {"income": said}, {}, None, None, {}, ""))[0]
     assert (

@@ -160,7 +160,7 @@ def test_signals_cover_every_measure_of_the_service_and_a_field_stays_until_it_i
     book: Engine, tmp_path: object
 ) -> None:
     record_refusals(book, P, "http", at("2026-01-07"), {"income": 100})
-    settings = Settings(tmp_path, f"sqlite:///{tmp_path}/none.db", "sqlite://")  # type: ignore[arg-type]
+    settings = Settings(tmp_path, f"sqlite:///{tmp_path}/none.db", "sqlite://")
     found = health_signals(settings, book, P, date(2026, 3, 31), granularity="month")
     assert tuple(found.columns) == SIGNAL_COLUMNS
     assert set(found["measure"]) == {name for name, layer in contract.MEASURES.items() if layer == contract.LAYER_SERVICE} - {

@@ -338,7 +338,7 @@ def test_any_window_holds_the_days_asked_for_and_no_other(
 
 def test_an_unknown_granularity_is_refused_by_name(live_engine: Engine) -> None:
     with pytest.raises(ValueError, match=r"'year' is none of day, week, month"):
-        read_counts(live_engine, PROJECT, FIRST, LAST, granularity="year")  # type: ignore[arg-type]
+        read_counts(live_engine, PROJECT, FIRST, LAST, granularity="year")
 
 
 def frame_of(watched: Watched) -> tuple[VersionBins, pd.DataFrame]:

@@ -36,7 +36,7 @@ def replays(home: Path, url: str) -> Iterator[Callable[[int, float], str]]:
 
         def run(steps: int, seconds: float) -> str:
             print(steps, seconds, file=process.stdin, flush=True)
-            return process.stdout.readline().strip()  # type: ignore[union-attr]
+            return process.stdout.readline().strip()
 
         yield run
         process.stdin.close()

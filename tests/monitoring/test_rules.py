@@ -30,7 +30,7 @@ def signals(values: list[float], measure: str = "psi", subject: str = "income", 
 
 def fired(rule: Rule, values: list[float], **more: object) -> list[int]:
     """Months, from 0, in which a rule fires."""
-    judged = judge([rule], signals(values, rule.measure, **more), "month")  # type: ignore[arg-type]
+    judged = judge([rule], signals(values, rule.measure, **more), "month")
     return [period_number(date.fromisoformat(f.period), "month") - 2025 * 12 for f in judged.firings]
 
 

@@ -101,7 +101,7 @@ def test_reasons_in_another_order_are_one_difference() -> None:
     a, b = (Reason(name, name, 1.0, 2.0, 0.1, 0.2) for name in ("a", "b"))
     assert reason_differences((a, b), (b, a)) == ["reasons: a, b then, b, a now"]
     assert reason_differences((a,), ()) == ["reasons: a then, none now"]
-    assert reason_differences((a, b), (replace(a, value=1), b)) == [], "JSON gives 1.0 and 1 alike"  # type: ignore[arg-type]
+    assert reason_differences((a, b), (replace(a, value=1), b)) == [], "JSON gives 1.0 and 1 alike"
 
 
 def test_a_shadow_that_differs_is_named_and_one_that_is_gone_is_a_note(

@@ -301,7 +301,7 @@ def test_a_canary_decides_its_share_of_a_file_and_both_answers_are_kept(
         assert stored is not None and stored.shadow is not None
         assert stored.shadow.model_version == 3 - row.model_version == 3 - stored.model_version
         assert stored.shadow.role == ("challenger" if row.model_version == 1 else "champion")
-    assert recorded_before(live_engine, PROJECT, open_batch(write()).sha256).versions == (1, 2)  # type: ignore[union-attr]
+    assert recorded_before(live_engine, PROJECT, open_batch(write()).sha256).versions == (1, 2)
 
 
 @pytest.mark.parametrize(("amount", "said"), [(61_234_567, "61.2 million EUR"), (35_432, "35,400 EUR"), (9_999, "9,999 EUR")])

@@ -78,7 +78,7 @@ def test_twenty_killed_writers_lose_nothing_acknowledged(store: Engine, store_ur
 def own_server() -> Iterator[str]:
     """A PostgreSQL server of this test's own, which it may kill."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of a runtime folder that the machine does not have
         import pgserver
     server = pgserver.get_server(tempfile.mkdtemp(prefix="riskdeck-pg-"), cleanup_mode="delete")
     yield server.get_uri()

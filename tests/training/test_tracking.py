@@ -55,7 +55,9 @@ def test_a_candidate_holds_every_tag_metric_and_artifact_of_the_contract(trained
 
 
 def test_the_tables_have_the_columns_of_the_contract(trained_once: Trained) -> None:
-    read = lambda path: read_artifact_table(trained_once.run_id("lightgbm"), path, trained_once.settings)  # noqa: E731
+    def read(path: str) -> pd.DataFrame:
+        return read_artifact_table(trained_once.run_id("lightgbm"), path, trained_once.settings)
+
     curve, holdout, reference = (read(p) for p in (c.ARTIFACT_CURVE, c.ARTIFACT_HOLDOUT, c.ARTIFACT_REFERENCE))
     assert tuple(curve)[: len(c.CURVE_COLUMNS)] == c.CURVE_COLUMNS
     assert set(curve) - set(c.CURVE_COLUMNS) == {f"{cell}_cash" for cell in c.CELLS}

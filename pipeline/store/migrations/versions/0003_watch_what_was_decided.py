@@ -48,7 +48,7 @@ def _lay_profiles_out_by_key() -> None:
         sqlite_with_rowid=False,
     )
     names = ", ".join((*key, "count"))
-    op.execute(f"INSERT INTO profiles_by_key ({names}) SELECT {names} FROM profiles ORDER BY {', '.join(key)}")  # noqa: S608
+    op.execute(f"INSERT INTO profiles_by_key ({names}) SELECT {names} FROM profiles ORDER BY {', '.join(key)}")  # noqa: S608  # our names
     op.drop_table("profiles")
     op.rename_table("profiles_by_key", "profiles")
 
@@ -57,7 +57,7 @@ def _sum_by_month() -> None:
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     month = "date(day, 'start of month')" if is_sqlite else "CAST(date_trunc('month', day) AS date)"
     op.execute(
-        "INSERT INTO profile_months (project, segment, month, model_version, feature, bin, count) "  # noqa: S608
+        "INSERT INTO profile_months (project, segment, month, model_version, feature, bin, count) "  # noqa: S608  # our own words
         f"SELECT project, segment, {month}, model_version, feature, bin, sum(count) FROM profiles "
         f"GROUP BY project, segment, {month}, model_version, feature, bin"
     )
