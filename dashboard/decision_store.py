@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 COUNTED: Final = 100_000
 """So far decisions of one outcome are counted: a log of millions must not hold up the page."""
+TAKEN_AWAY: Final = 50_000
+"""So many decisions a file holds at most; more are for a query of the store."""
+_AT_ONCE: Final = 5_000
 
 
 @contextmanager
@@ -69,6 +72,15 @@ def find(project: str, query: Query, limit: int, before: int | None) -> pd.DataF
             return decision_search.find(engine, project, **asked, limit=limit, before=before)
         except ValueError:
             return decision_search.find(engine, project, **asked, limit=limit)
+
+
+def find_all(project: str, query: Query, at_most: int = TAKEN_AWAY, at_once: int = _AT_ONCE) -> pd.DataFrame:
+    """Decisions that match, newest first, on all pages of the list together. Raises StoreError."""
+    parts, before = list[pd.DataFrame](), None
+    while not parts or (len(parts[-1]) == at_once and sum(map(len, parts)) < at_most):
+        parts.append(find(project, query, at_once, before))
+        before = int(parts[-1]["seq"].iloc[-1]) if len(parts[-1]) else None
+    return pd.concat(parts, ignore_index=True).head(at_most)
 
 
 def count_by_outcome(project: str, query: Query) -> dict[str, int]:

@@ -6,42 +6,45 @@ import streamlit as st
 
 from dashboard import loading_desk
 from dashboard.applicant_answers import VERBS
-from dashboard.casework import Case
 from dashboard.labels import moment, plain
 from pipeline import contract
+from pipeline.project import ProjectConfig
+from pipeline.serving.records import Decision
 
 if TYPE_CHECKING:
-    from pipeline.serving.live import LiveModel
     from pipeline.serving.overrides import Override
 
 FINAL: Final = (contract.APPROVE, contract.DECLINE)
 
 
-def override(case: Case, live: "LiveModel") -> None:
-    """Draw what was decided so far, and the form; writing happens only when it is sent."""
+def override(decision: Decision, config: ProjectConfig) -> None:
+    """Draw what was decided so far about a review, and the form; writing happens only when it is sent.
+
+    config: the project as the run of the deciding version logged it; its list of reasons is the one to choose from.
+    """
     from pipeline.serving.log_errors import LogError, in_plain_words
     from pipeline.serving.overrides import overrides_of
 
     try:
         with in_plain_words():
-            made = overrides_of(loading_desk.store_engine(), case.decision.id)
+            made = overrides_of(loading_desk.store_engine(), decision.id)
     except LogError as error:
         st.error(plain(error), icon=":material/lock:")
         return
-    place = st.container()
-    with st.form("override", border=True):
+    place, own = st.container(), decision.id  # of this decision alone: a note written about one person stays with that person
+    with st.form(f"override.{own}", border=True):
         st.markdown("**A person decides this review**")
         outcome = st.radio(
-            "Decision", FINAL, format_func=lambda o: VERBS[o], horizontal=True, key="override_outcome", index=None
+            "Decision", FINAL, format_func=lambda o: VERBS[o], horizontal=True, key=f"override_outcome.{own}", index=None
         )
-        reasons = live.config.underwriting.override_reasons
-        reason = st.selectbox("Reason", reasons, index=None, key="override_reason", placeholder="choose")
-        note = st.text_area("Note", key="override_note", max_chars=2000)
-        name = st.text_input("Your name (typed, not verified)", key="override_name", max_chars=80)
-        sent = st.form_submit_button("Record the override", key="send_override", type="primary", icon=":material/gavel:")
+        reasons = config.underwriting.override_reasons
+        reason = st.selectbox("Reason", reasons, index=None, key=f"override_reason.{own}", placeholder="choose")
+        note = st.text_area("Note", key=f"override_note.{own}", max_chars=2000)
+        name = st.text_input("Your name (typed, not verified)", key=f"override_name.{own}", max_chars=80)
+        sent = st.form_submit_button("Record the override", key=f"send_override.{own}", type="primary", icon=":material/gavel:")
     with place:
         if sent:
-            made = [*made, *_send(case, outcome or "", reason or "", note, name, reasons)]
+            made = [*made, *_send(decision, outcome or "", reason or "", note, name, reasons)]
         for one in made:
             st.success(said(one), icon=":material/gavel:")
 
@@ -55,7 +58,7 @@ def said(made: "Override") -> str:
     )
 
 
-def _send(case: Case, outcome: str, reason: str, note: str, name: str, reasons: tuple[str, ...]) -> "list[Override]":
+def _send(decision: Decision, outcome: str, reason: str, note: str, name: str, reasons: tuple[str, ...]) -> "list[Override]":
     """Record it; every refusal is a sentence."""
     from pipeline.serving.log_errors import LogError
     from pipeline.serving.overrides import OverrideError
@@ -69,7 +72,7 @@ def _send(case: Case, outcome: str, reason: str, note: str, name: str, reasons: 
         return []
     try:
         found = write(
-            loading_desk.store_engine(), case.decision.id, outcome=outcome, reason=reason, note=note, author=name,
+            loading_desk.store_engine(), decision.id, outcome=outcome, reason=reason, note=note, author=name,
             allowed_reasons=reasons,
         )  # fmt: skip
     except (OverrideError, LogError) as error:

@@ -27,7 +27,7 @@ def record(case: Case, live: "LiveModel") -> None:
     except StreamlitPageNotFoundError:
         st.markdown(f"Its id, to find it again: {code(found.id)}")
     if found.outcome == contract.REVIEW:
-        override(case, live)
+        override(found, live.config)
 
 
 def record_table(case: Case) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import decision_book, decision_store
 from dashboard.components import page
+from dashboard.components.applicant_override import override
 from dashboard.components.decision_search import PARAM
 from dashboard.decision_book import OUTCOME_WORDS
 from dashboard.labels import moment, percent, plain
@@ -25,7 +26,10 @@ def show_record(decision: Decision, overrides: "tuple[Override, ...]", config: P
     with left:
         _reasons(decision, config)
         _shadow(decision)
-        _overrides(overrides)
+        if decision.outcome == contract.REVIEW and config is not None:
+            override(decision, config)
+        else:
+            _overrides(overrides)
     with right:
         st.markdown("**What the applicant stated**")
         st.dataframe(decision_book.inputs_table(decision, config), hide_index=True, height="content", alt="Inputs as recorded")

@@ -6,9 +6,9 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from dashboard import decision_book
-from dashboard.components.downloads import download
+from dashboard import decision_book, decision_store
 from dashboard.decision_book import OUTCOME_WORDS, SOURCE_WORDS, Query
+from dashboard.download import as_csv
 from pipeline import contract
 
 PARAM: Final = "decision"
@@ -41,8 +41,8 @@ def pick_query(versions: list[int]) -> Query:
     return Query(text or "", since, until, tuple(outcomes), tuple(int(v) for v in chosen), tuple(sources))
 
 
-def list_decisions(table: pd.DataFrame, project: str) -> None:
-    """Draw the list and its pages; table: at most `PAGE_ROWS` rows of `decision_search.find`."""
+def list_decisions(table: pd.DataFrame, project: str, query: Query, n: int) -> None:
+    """Draw the list and its pages; table: at most `PAGE_ROWS` rows of `decision_search.find`, of ``n`` that match."""
     shown = decision_book.results(table)
     state: Any = st.dataframe(
         shown, hide_index=True, on_select="rerun", selection_mode="single-row", key="decision_list", height="content",
@@ -62,7 +62,17 @@ def list_decisions(table: pd.DataFrame, project: str) -> None:
         if len(table) == PAGE_ROWS:
             last = int(table["seq"].iloc[-1])
             st.button("Older", key="older", on_click=_older, args=(last,), icon=":material/chevron_right:", type="tertiary")
-        download(table.drop(columns=["seq"]), f"{project}-decisions.csv", "decisions")
+        _take_away(project, query, n)
+
+
+def _take_away(project: str, query: Query, n: int) -> None:
+    """Offer all that match, not this page alone; they are read when they are asked for."""
+    most = decision_store.TAKEN_AWAY
+    label = f"All {n:,} (CSV)" if n <= most else f"Newest {most:,} (CSV)"
+    st.download_button(
+        label, lambda: as_csv(decision_store.find_all(project, query).drop(columns=["seq"])), f"{project}-decisions.csv",
+        "text/csv", key="download_decisions", icon=":material/download:", type="tertiary", on_click="ignore",
+    )  # fmt: skip
 
 
 def before() -> int | None:

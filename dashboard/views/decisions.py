@@ -46,7 +46,8 @@ def _draw_search(project: str) -> None:
     with top:
         page.answer(decision_book.found(counts, query, decision_store.COUNTED))
     if counts:
-        list_decisions(decision_store.find(project, query, PAGE_ROWS, before()), project)
+        table = decision_store.find(project, query, PAGE_ROWS, before())
+        list_decisions(table, project, query, sum(counts.values()))
     return None
 
 

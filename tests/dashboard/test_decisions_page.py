@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import decision_book
+from dashboard import decision_book, decision_store
 from dashboard.decision_book import Query
 from pipeline import contract
 from pipeline.project import load_project
@@ -138,6 +138,29 @@ def test_shown_again_it_is_identical_and_a_changed_record_is_not(
     app = open_page(decision=forged.id)
     app.button(key="again").click().run()
     assert "Not identical" in words(app) and "0.9" in words(app)
+
+
+def test_a_review_that_came_by_http_is_decided_by_a_person_here(recorded: "list[Decision]") -> None:
+    one = next(d for d in recorded if d.outcome == contract.REVIEW)
+    app = open_page(decision=one.id)
+    app.radio(key=f"override_outcome.{one.id}").set_value("decline")
+    app.selectbox(key=f"override_reason.{one.id}").select_index(0)
+    app.text_input(key=f"override_name.{one.id}").set_value("analyst")
+    app.button(key=f"send_override.{one.id}").click().run()
+    assert not app.exception and "Declined by analyst" in app.success[0].value
+    assert "analyst then declined it on" in words(open_page(decision=one.id))
+    assert "declined" in list(open_page(find=one.id).dataframe[0].value["Then"])
+    app = open_page(decision=declined(recorded).id)
+    assert not [b for b in app.button if str(b.key).startswith("send_override")]
+
+
+def test_the_download_holds_all_that_match_and_not_one_page(recorded: "list[Decision]") -> None:
+    taken = decision_store.find_all(PROJECT, Query(), at_once=25)
+    assert taken["id"].tolist() == [d.id for d in sorted(recorded, key=lambda d: (d.decided_at, d.seq or 0), reverse=True)]
+    assert len(decision_store.find_all(PROJECT, Query(), at_once=20)) == N
+    assert len(decision_store.find_all(PROJECT, Query(), at_most=30, at_once=25)) == 30
+    assert decision_store.find_all(PROJECT, Query(text="nobody")).empty
+    assert f"All {N} (CSV)" in [getattr(b, "label", "") for b in open_page().get("download_button")]
 
 
 def test_a_recorded_model_that_is_gone_is_said_so_without_a_traceback(recorded: "list[Decision]", live_home: LiveHome) -> None:
