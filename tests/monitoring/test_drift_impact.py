@@ -117,7 +117,7 @@ def baseline_of(frame: DataFrame) -> Baseline:
     reference = pd.concat([reference_profile(frame, {"amount": "number"}, frame["pd"]), extra], ignore_index=True)
     ranges = DataFrame({"feature": ["amount"], "lowest": [frame["amount"].min()], "highest": [frame["amount"].max()]})
     config: Any = SimpleNamespace(data=SimpleNamespace(amount="amount"), costs=LOAN)
-    policy: Any = SimpleNamespace(approve_below=CUT)
+    policy: Any = SimpleNamespace(approve_below=CUT, baseline={}, costs={})
     return Baseline(config, "run", 1, reference, ranges, natural_sums(sums_of(frame)), len(frame), policy)
 
 
