@@ -21,6 +21,7 @@ GOOD, LOOK, BAD, UNKNOWN = "good", "look", "bad", "unknown"
 DRIFT: Final = ("views/drift.py", "Drift")
 PERFORMANCE: Final = ("views/performance.py", "Performance")
 ALERTS: Final = ("views/alerts.py", "Service health")
+WATCH: Final = ("views/alerts.py", "Alerts")
 EXPERIMENTS: Final = ("views/experiments.py", "Experiments")
 TRADE_OFFS: Final = ("views/trade_offs.py", "Trade-offs")
 
@@ -84,12 +85,12 @@ def data_light(watch: Watch, labels: Labels, checks: Mapping[str, Any] | None) -
         return Light("Data", *found, DRIFT)
     if watch.last is None:
         text = "No round of the watch is recorded, so nobody can tell whether inputs moved."
-        return Light("Data", UNKNOWN, text, ALERTS)
+        return Light("Data", UNKNOWN, text, WATCH)
     if watch.uncounted:
         noun = "decision is" if watch.uncounted == 1 else "decisions are"
         return Light("Data", LOOK, f"{watch.uncounted:,} {noun} not watched yet: the monitor has not counted them.", DRIFT)
     if {"profiles", "drift"} & set(watch.last.failed):
-        return Light("Data", UNKNOWN, f"The last round, as of {watch.last.as_of}, could not look at inputs.", ALERTS)
+        return Light("Data", UNKNOWN, f"The last round, as of {watch.last.as_of}, could not look at inputs.", WATCH)
     return Light("Data", GOOD, f"No rule on inputs is broken, as of {watch.last.as_of}.", DRIFT)
 
 

@@ -45,6 +45,11 @@ class Watch:
     """The newest round of the watch."""
     problem: str = ""
 
+    @property
+    def is_unwatched(self) -> bool:
+        """Something was decided, and no round of the watch is recorded."""
+        return self.as_of is not None and self.last is None
+
 
 def watch(project: str, config: ProjectConfig | None) -> Watch:
     """Read the watch of a project; nothing is computed that grows with the number of decisions."""

@@ -20,6 +20,8 @@ SHOWN: Final = 12
 def rows(alerts: Sequence["Alert"], labels: Labels) -> None:
     """Draw every alert that nobody has closed; the gravest first, more on a press."""
     left = in_order(alerts)
+    if not left:
+        st.markdown(":gray[:material/inbox: No alert waits and none is looked after.]")
     shown = left if st.session_state.get("all_alerts") else left[:SHOWN]
     for alert in shown:
         _row(alert, labels)

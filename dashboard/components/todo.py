@@ -52,8 +52,7 @@ def what_needs_somebody(found: Sequence[str], watch: Watch, labels: Labels) -> N
     st.markdown("#### What needs somebody", anchors=False)
     waiting = waiting_alerts(watch)
     seen = looked(watch.last, watch.as_of, datetime.now(UTC))
-    is_watched = watch.as_of is not None
-    if not found and not waiting and (seen.ever or not is_watched):
+    if not found and not waiting and not watch.is_unwatched:
         st.markdown(":green[:material/check:] Nothing waits for anybody.")
     for alert in waiting[:SHOWN]:
         _alert(alert, labels)
@@ -64,7 +63,7 @@ def what_needs_somebody(found: Sequence[str], watch: Watch, labels: Labels) -> N
         st.markdown(f":orange[:material/arrow_right:] {sentence}")
     if watch.maturing is not None and watch.as_of is not None:
         st.markdown(f":blue[:material/event:] {_matures(watch.maturing, (watch.maturing.on - watch.as_of).days)}")
-    if is_watched:
+    if watch.as_of is not None:
         st.markdown(f"{_EYE if seen.is_current else _LATE} {seen.text}")
 
 

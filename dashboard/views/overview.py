@@ -34,7 +34,7 @@ def draw(project: str) -> None:
     # What was released has passed its gate, as the ledger holds; asking MLflow again would let every visitor wait for it.
     gates = None if release.run_id == run_id else loading.optional_json(run_id, contract.ARTIFACT_GATES)
     waiting = todo.troubles(runs.table, release, gates)
-    n_waiting = len(waiting) + len(todo.waiting_alerts(watch))
+    n_waiting = len(waiting) + len(todo.waiting_alerts(watch)) + watch.is_unwatched
     page.answer(_answer(run, plain(names[run_id]), release, value, n_waiting, project))
     checks = loading.optional_json(run_id, contract.ARTIFACT_CHECKS)
     lights(light_words.four_lights(run, release, value, checks, watch, labels))

@@ -85,5 +85,6 @@ def _changes(before: Side, now: Side, baseline: Baseline, period: Timestamp) -> 
     }
     for measure, change in changes.items():
         value = np.nan if few else change.change
-        note = few or f"{change.before:.4f} before, {change.now:.4f} now" if np.isfinite(change.change) else "not computable"
+        shares = f"{100 * change.before:.1f} % before, {100 * change.now:.1f} % now"
+        note = few or shares if np.isfinite(change.change) else "not computable"
         yield measure, "", f"{period:%Y-%m-%d}", float(value), now.n, note

@@ -153,6 +153,7 @@ def test_without_any_alert_the_page_does_not_claim_that_somebody_looked(decided:
     update_profiles(decided.settings, live_engine, PROJECT)
     app = open_page(PAGE)
     assert "Nobody has looked yet" in answer(app) and "Nothing needs anybody" not in words(app)
+    assert "No alert waits and none is looked after" in words(app)
     assert "No round of the watch is recorded" in words(app) and "`python -m pipeline monitor`" in words(app)
 
 
