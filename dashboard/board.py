@@ -60,12 +60,18 @@ def ordered(board: Board, by: str, *, is_reversed: bool) -> pd.DataFrame:
 
 
 def table(runs: pd.DataFrame, board: Board, chosen: Sequence[str]) -> pd.DataFrame:
-    """Return what is shown of `ordered` runs: place, name, the ranking metric on validation, then the chosen columns."""
+    """Return what is shown of `ordered` runs: place, name, the ranking metric on validation, then the chosen columns.
+
+    Metrics that do not say their rows stand apart, behind all others.
+    """
     names = [("★ " if r == board.champion else "") + board.names[r] for r in runs["run_id"]]
     on_valid = runs[contract.metric_key(contract.VALID, board.by)].round(0 if board.by == contract.COST else 6)
     columns: dict[str, object] = {"place": runs["place"].astype("Int64"), "candidate": names, "valid": on_valid}
-    for key in (c for c in CHOICES if c in set(chosen)):
+    shown = [key for key in CHOICES if key in set(chosen)]
+    for key in shown:
         columns |= _metric(runs, key) if key in METRICS else {key: _plain(runs, key)}
+    # Last, so that one run of another script does not push the headline off the screen.
+    columns |= {f"{key}_unsplit": runs[key] for key in shown if key in METRICS and runs[key].notna().any()}
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
@@ -107,8 +113,7 @@ def _column_of(key: str) -> str:
 def _metric(runs: pd.DataFrame, key: str) -> dict[str, object]:
     test = contract.metric_key(contract.TEST, key)
     bounds = [interval(lo, hi) for lo, hi in zip(runs[f"{test}_lo"], runs[f"{test}_hi"], strict=True)]
-    found: dict[str, object] = {key: runs[test], f"{key}_interval": bounds}
-    return found | ({f"{key}_unsplit": runs[key]} if runs[key].notna().any() else {})
+    return {key: runs[test], f"{key}_interval": bounds}
 
 
 def _plain(runs: pd.DataFrame, key: str) -> object:

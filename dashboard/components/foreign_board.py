@@ -7,7 +7,7 @@ from dashboard import answers, foreign
 from dashboard.components import page
 from dashboard.components.downloads import download
 from dashboard.components.outside import help_of, said_names
-from dashboard.labels import column_text, plain
+from dashboard.labels import NOT_KNOWN, column_text, plain
 from pipeline.registry.runs import FOREIGN
 
 LINES = """import mlflow, pipeline
@@ -46,6 +46,6 @@ def foreign_board(runs: pd.DataFrame, left_out: str) -> None:
 def _table(shown: pd.DataFrame, by: str) -> None:
     st.dataframe(
         shown, hide_index=True, alt=f"Runs made by other scripts, ranked by {column_text(by)}",
-        column_config=help_of(list(shown.columns)),
+        column_config=help_of(list(shown.columns)), placeholder=NOT_KNOWN,
     )  # fmt: skip
     download(shown, "runs.csv", "foreign")

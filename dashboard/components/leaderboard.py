@@ -13,7 +13,7 @@ from dashboard.board import Board
 from dashboard.components import ticks
 from dashboard.components.board_columns import config
 from dashboard.download import as_csv
-from dashboard.labels import label_of
+from dashboard.labels import NOT_KNOWN, label_of
 
 KEY: Final = "leaderboard"
 PER_PAGE: Final = 50
@@ -52,7 +52,7 @@ def _table(table: pd.DataFrame, board: Board, run_ids: list[str], n_runs: int) -
     ranks = f"ranked by {label_of(board.by).text} on validation" if board.field.is_comparable else "not ranked"
     st.dataframe(
         table, hide_index=True, key=KEY, on_select=lambda: ticks.tick_rows(KEY, run_ids), selection_mode="multi-row",
-        column_config=config(board), height=min(38 + 35 * len(table), 420),
+        column_config=config(board), height=min(38 + 35 * len(table), 420), placeholder=NOT_KNOWN,
         alt=f"Leaderboard of {n_runs} runs, {ranks}",
     )  # fmt: skip
 

@@ -25,7 +25,10 @@ def foreign_runs(runs: pd.DataFrame, project: str) -> None:
             f"one call at the end of the script adds them: `pipeline.log_evaluation(...)` with project {code(project)}."
         )
         shown = foreign.table(table)
-        st.dataframe(shown, hide_index=True, alt="Runs made by other scripts", column_config=help_of(list(shown.columns)))
+        st.dataframe(
+            shown, hide_index=True, alt="Runs made by other scripts", column_config=help_of(list(shown.columns)),
+            placeholder=NOT_KNOWN,
+        )  # fmt: skip
         said_names(table)
 
 

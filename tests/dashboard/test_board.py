@@ -59,6 +59,8 @@ def test_a_foreign_run_shows_apart_what_does_not_say_its_rows() -> None:
     assert shown["f1"].tolist() == [0.1, 0.9, 0.95]
     assert shown["f1_unsplit"].tolist()[-1] == 0.7
     assert shown["candidate"].tolist()[-1] == NASTY, "as it is; a cell is no markdown"
+    wider = boards.table(boards.ordered(of, boards.PLACE, is_reversed=False), of, ["f1", "roc_auc", c.CUTOFF])
+    assert list(wider.columns)[-1] == "f1_unsplit", "behind what runs of ours have"
 
 
 @pytest.mark.parametrize("order", boards.ORDERS)
