@@ -135,13 +135,14 @@ def show_bakeoff(bakeoff: "Bakeoff", as_json: bool) -> None:
     from pipeline.training.job import rank_outcomes
 
     key = contract.metric_key(contract.VALID, bakeoff.chosen_by)
+    decimals = 0 if bakeoff.chosen_by == contract.COST else 4
     ordered = rank_outcomes(bakeoff.outcomes, bakeoff.chosen_by)
     rows = [
         (
             "chosen" if o.run_id == bakeoff.chosen_run_id else "failed" if o.failed else "",
             o.name,
             o.failed or f"{o.metrics[contract.CUTOFF]:.4f}",
-            f"{o.metrics[key]:,.4f}" if key in o.metrics else "",
+            f"{o.metrics[key]:,.{decimals}f}" if key in o.metrics else "",
             *(_interval(o.metrics, m) for m in BOARD),
             o.run_id,
         )
