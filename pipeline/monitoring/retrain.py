@@ -30,7 +30,7 @@ from pipeline.monitoring.retrain_result import (
 )
 from pipeline.monitoring.retrain_rows import Learnable, RetrainError, learnable_rows, moved_project, moved_split
 from pipeline.monitoring.retrain_turn import only_one
-from pipeline.project import Project, parse_project, project_sha256
+from pipeline.project import Project, Split, parse_project, project_sha256
 from pipeline.registry import ledger
 from pipeline.registry.gate_evidence import gate_run
 from pipeline.registry.runs import read_runs, read_text
@@ -116,7 +116,8 @@ def _learn(job: _Job, start: RetrainResult, raw: RawRows) -> RetrainResult:
     if not check.passed:
         return replace(at, status=BAD_DATA, said=f"Stopped at the data check, nothing was trained: {blocking(check)}.")
     moved = _moved(job.project, rows, job.test_months)
-    at = replace(at, test_from=moved.config.split.test_from, test_until=moved.config.split.test_until)
+    split = moved.config.split
+    at = replace(at, test_from=split.test_from, test_until=split.test_until, caveat=_partly_known(job, split))
     stale = _seen_before(job, moved, rows)
     if stale:
         return _nothing_new(job, at, stale)
@@ -136,20 +137,23 @@ def _release(job: _Job, start: RetrainResult, run_id: str) -> RetrainResult:
     if run_id == job.live.run_id:
         return _nothing_new(job, at, f"the model that these rows give is version {at.champion}, which is live")
     reason = f"retrained on outcomes known by {at.as_of}, tested {_window(at)}: {'; '.join(at.reasons) or 'asked for by hand'}"
+    reason, caveat = (f"{reason}; {at.caveat}", f" Note that {at.caveat}.") if at.caveat else (reason, "")
     if proposal_of(ledger.history(job.engine, config.name), run_id) is None:
         job.say("Judging it at the gate, against the champion on the same test rows")
         gate = gate_run(job.settings, job.engine, run_id, config)
         at = replace(at, gate=gate)
         if not gate.passed:
             return replace(
-                at, status=GATE_FAILED, said=f"The retrained model failed its gate and was not proposed: {failed(gate)}."
+                at,
+                status=GATE_FAILED,
+                said=f"The retrained model failed its gate and was not proposed: {failed(gate)}.{caveat}",
             )
     proposed = propose_once(job.engine, config, run_id, job.actor, reason)
     filed = file_once(job.engine, config.name, proposed, job.actor, reason)
     done = f"Version {filed.version} of {config.name}, proposal {filed.proposal}: {filed.said}."
     return replace(
         at, status=IN_SHADOW if filed.in_shadow else PROPOSED, version=filed.version, policy=filed.policy,
-        proposal=filed.proposal, said=f"{done} Version {at.champion} stays live until a person approves.",
+        proposal=filed.proposal, said=f"{done} Version {at.champion} stays live until a person approves.{caveat}",
     )  # fmt: skip
 
 
@@ -185,6 +189,17 @@ def _seen_before(job: _Job, moved: Project, rows: Learnable) -> str:
     return (
         f"the last matured vintage is {rows.last_matured:%Y-%m}, so the test rows would begin on {start}, and version "
         f"{job.live.model_version} was developed on applications before {learned_until}: it has seen them{_next(rows)}"
+    )
+
+
+def _partly_known(job: _Job, split: Split) -> str:
+    """Say that the champion may have learned from some of the test rows: only two splits by time keep them apart for sure."""
+    if split.method == "time" and job.learned_until is not None:
+        return ""
+    how = f"the split is {split.method} and not by time" if split.method != "time" else "its own split was not by time"
+    return (
+        f"version {job.live.model_version} may have learned from some of these test rows, because {how}: the comparison then "
+        "errs in its favour, and a better model can fail it"
     )
 
 

@@ -13,7 +13,6 @@ BAD_DATA: Final = "bad data"
 GATE_FAILED: Final = "gate failed"
 PROPOSED: Final = "proposed"
 IN_SHADOW: Final = "in shadow"
-STATUSES: Final = (NOT_NEEDED, NOTHING_NEW, BAD_DATA, GATE_FAILED, PROPOSED, IN_SHADOW)
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class RetrainResult:
     last_matured: date | None = None
     test_from: date | None = None
     test_until: date | None = None
+    caveat: str = ""
+    """Why the comparison with the champion is not a clean one; "" where it is."""
     check: CheckReport | None = None
     run_id: str | None = None
     trained: bool = False

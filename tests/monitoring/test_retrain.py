@@ -79,7 +79,7 @@ def test_a_passing_model_ends_as_challenger_in_shadow_with_a_proposal_and_the_ch
     after = retrained.after
     assert [row[0] for row in after["ledger"][len(retrained.before["ledger"]) :]] == ["policy", "proposal", "routing"]
     assert (after["champion"], after["challenger"]) == (1, 3)
-    assert "Version 1 stays live until a person approves." in result.said
+    assert result.said.endswith("Version 1 stays live until a person approves.") and not result.caveat
 
 
 def test_only_another_person_can_make_it_live(retrained: Retrained) -> None:
@@ -237,6 +237,8 @@ def test_test_rows_that_the_champion_has_learned_from_are_refused(
 def test_rows_that_are_not_split_by_time_are_learned_from_as_the_project_says_and_only_once(
     live_home: LiveHome, live_engine: "Engine"
 ) -> None:
+    from pipeline.registry import ledger
+
     changes = {'method = "time"': 'method = "stratified"', "test_from = 2025-03-01": "#", "test_until = 2025-04-30": "#"}
     project = recent_project(live_home.home, **changes)
     result = retrain_small(live_engine, live_home.home, project, as_of=date(2026, 3, 31))
@@ -244,6 +246,10 @@ def test_rows_that_are_not_split_by_time_are_learned_from_as_the_project_says_an
     book = live_home.book()
     assert result.n_rows == (book["application_date"] < "2025-04-01").sum()
     assert result.proposal is not None
+    caveat = "version 1 may have learned from some of these test rows, because the split is stratified and not by time"
+    assert result.caveat.startswith(caveat) and caveat in result.said
+    entry = ledger.read_entry(live_engine, result.proposal)
+    assert entry is not None and f"{caveat}: the comparison then errs in its favour" in entry.reason
     approve(live_engine, result.proposal, actor="risk-lead", reason="better")
     again = retrain_small(live_engine, live_home.home, project, as_of=date(2026, 3, 31))
     assert (again.status, again.trained) == ("nothing new", False)
