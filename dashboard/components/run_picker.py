@@ -1,7 +1,6 @@
 """One run, chosen from a list or a table; the link carries its id, so that it can be sent."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -29,14 +28,6 @@ def pick_run(names: Mapping[str, str], default: str, key: str, label: str = "Run
 def choose(run_id: str) -> None:
     """Put a run into the link."""
     st.query_params[PARAM] = run_id
-
-
-def chosen_in_table(key: str, run_ids: list[str]) -> None:
-    """Put the run of the ticked row into the link."""
-    state: Any = st.session_state[key]
-    rows = state["selection"]["rows"]
-    if rows:
-        choose(run_ids[rows[0]])
 
 
 def _chosen_in_list(key: str) -> None:

@@ -12,7 +12,6 @@ from pipeline.evaluation.grades import TOO_FEW, binomial_tails
 NOTHING: Final = "do nothing"
 RECALIBRATE: Final = "recalibrate"
 RETRAIN: Final = "retrain"
-ACTIONS: Final = (NOTHING, RECALIBRATE, RETRAIN)
 AUC_TOLERANCE: Final = 0.02
 """A fall of AUC smaller than this is not worth a new model, however sure it is."""
 LEVEL_TOLERANCE: Final = 0.1

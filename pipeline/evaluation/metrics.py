@@ -90,33 +90,6 @@ def _bin_sums(per_value: FloatArray, starts: IntArray) -> FloatArray:
     return np.add.reduceat(per_value, starts, axis=1) if starts.size else per_value
 
 
-def brier_decomposition(y: npt.ArrayLike, pd: npt.ArrayLike, n_bins: int) -> dict[str, float]:
-    """Split the Brier score: brier = reliability - resolution + uncertainty + within_bin, exactly.
-
-    y: shape (n,); pd: shape (n,). The first three are Murphy (1973) over quantile bins. PDs differ inside a bin, so the
-    three alone do not add up; ``within_bin`` is the rest: the variance of the PDs inside bins less twice their covariance
-    with the outcomes (Stephenson, Coelho and Jolliffe 2008). All NaN for an empty sample.
-    """
-    ranking = rank(y, pd)
-    n = ranking.order.size
-    if n == 0:
-        return dict.fromkeys(("brier", "reliability", "resolution", "uncertainty", "within_bin"), float("nan"))
-    starts, values, counts = quantile_bins(ranking, n_bins), ranking.values, ranking.counts
-    n_bin = np.add.reduceat(counts, starts)
-    rate, mean_pd = np.add.reduceat(ranking.defaults, starts) / n_bin, np.add.reduceat(values * counts, starts) / n_bin
-    base = ranking.defaults.sum() / n
-    bin_of = np.repeat(np.arange(starts.size), np.diff(np.append(starts, values.size)))
-    spread = values - mean_pd[bin_of]
-    covariance = spread @ (ranking.defaults - rate[bin_of] * counts)
-    return {
-        "brier": float((ranking.defaults @ (1 - values) ** 2 + ranking.goods @ values**2) / n),
-        "reliability": float(n_bin @ (mean_pd - rate) ** 2 / n),
-        "resolution": float(n_bin @ (rate - base) ** 2 / n),
-        "uncertainty": float(base * (1 - base)),
-        "within_bin": float((counts @ spread**2 - 2 * covariance) / n),
-    }
-
-
 def ece_noise_floor(pd: npt.ArrayLike, n_bins: int, draws: int, seed: int) -> float:
     """Return the 95th percentile of ECE when the PDs are right: outcomes drawn from the PDs themselves.
 

@@ -1,7 +1,7 @@
 """The book: every decision with what became of it as of a day, and what its policy promised. Read once; all else is pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Final
@@ -91,10 +91,6 @@ class Book:
     def waiting(self) -> DataFrame:
         """All loans of vintages that have not matured, measured or not."""
         return self.loans[self.loans["vintage"].isin(self.vintages(WAITING))]
-
-    def of_version(self, version: int) -> "Book":
-        """Return the part that one model version decided."""
-        return replace(self, loans=self.loans[self.loans["model_version"] == version])
 
 
 def load_book(

@@ -93,13 +93,6 @@ def read_policy(store: Engine | Connection, policy_id: str) -> Policy:
     return policy
 
 
-def live_policy(engine: Engine, project: str) -> Policy | None:
-    """Return the policy that decides now, or None before the first release."""
-    with engine.connect() as connection:
-        live = ledger.live_at(connection, project)
-        return read_policy(connection, live.policy_id) if live else None
-
-
 def _record(connection: Connection, policy: Policy) -> None:
     subject = {"policy_id": policy.id, "model_version": policy.model_version, "run_id": policy.run_id}
     evidence = {

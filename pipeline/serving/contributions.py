@@ -52,10 +52,6 @@ class Explainer:
         """Return the matrix (n, m) of the estimator. Each column depends on one factor alone, its `owner`."""
         return matrix_of(self.model, scored)
 
-    def pd_of(self, scored: pd.DataFrame) -> FloatArray:
-        """Score from the output of `raw_step` on: the bits of ``model.predict_proba(frame)[:, 1]``."""
-        return self.pd_of_matrix(self.matrix(scored))
-
     def pd_of_matrix(self, X: FloatArray) -> FloatArray:
         """Score rows of the matrix through the model's own last step."""
         return pd_of_matrix(self.model, X)

@@ -48,11 +48,6 @@ class Comparison:
     changed: Answer
     changes: tuple[Change, ...]
 
-    @property
-    def is_other_outcome(self) -> bool:
-        """True when the change would lead to another decision."""
-        return self.first.outcome != self.changed.outcome
-
 
 def compare(live: LiveModel, first: Mapping[str, Value], changed: Mapping[str, Value]) -> Comparison:
     """Score validated inputs and a changed copy of them by the same model and policy, in one batch."""

@@ -127,12 +127,11 @@ def _job(side: str, rows: int) -> None:
     print(json.dumps({"seconds": seconds, "peak_mb": peak}))  # the job's answer
 
 
-def _forget_peak() -> float:
-    """Let the peak begin anew, so that making the frames does not count; return what is held now. Linux only."""
+def _forget_peak() -> None:
+    """Let the peak begin anew, so that making the frames does not count. Linux only."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5", encoding="ascii")
-    return _peak_mb()
 
 
 def _peak_mb() -> float:

@@ -15,7 +15,6 @@ from pipeline.evaluation.bootstrap import resample_counts
 from pipeline.evaluation.metrics import (
     ECE_BINS,
     HIGHER_IS_BETTER,
-    brier_decomposition,
     ece_noise_floor,
     score_metrics,
 )
@@ -149,28 +148,6 @@ def test_input_that_cannot_be_meant_is_refused_by_name(y, pd, cutoff, message):
 def test_every_metric_has_a_direction():
     assert {*contract.METRICS, "cost"} == set(HIGHER_IS_BETTER)
     assert [name for name, higher in HIGHER_IS_BETTER.items() if not higher] == ["log_loss", "brier", "ece", "cost"]
-
-
-def test_brier_parts_of_two_bins_by_hand():
-    # Two PDs, each its own bin: .2 with 1 of 4 defaulting, .6 with 3 of 4; base rate 1/2.
-    parts = brier_decomposition([1, 0, 0, 0, 1, 1, 1, 0], [0.2] * 4 + [0.6] * 4, n_bins=2)
-    assert parts["reliability"] == pytest.approx((0.05**2 + 0.15**2) / 2)
-    assert parts["resolution"] == pytest.approx(0.25**2)
-    assert parts["uncertainty"] == 0.25
-    assert parts["within_bin"] == pytest.approx(0, abs=1e-15)
-
-
-@given(samples(), st.integers(1, 12))
-def test_brier_parts_add_up_to_the_brier_score(sample, n_bins):
-    y, pd = sample
-    parts = brier_decomposition(y, pd, n_bins)
-    total = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within_bin"]
-    assert total == pytest.approx(parts["brier"], abs=1e-12)
-    assert parts["brier"] == pytest.approx(sk.brier_score_loss(y, pd), abs=1e-12)
-
-
-def test_brier_parts_of_an_empty_sample_are_not_computable():
-    assert all(math.isnan(value) for value in brier_decomposition([], [], 10).values())
 
 
 @pytest.mark.parametrize(("n", "floor"), [(200, 0.091), (1_000, 0.040), (6_000, 0.016), (30_000, 0.007)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from pipeline.registry import ledger
-from pipeline.registry.policies import Policy, PolicyError, live_policy, read_policy, write_policy
+from pipeline.registry.policies import Policy, PolicyError, read_policy, write_policy
 from pipeline.store.engine import writing
 
 pytest_plugins = ["tests.store.fixtures"]
@@ -89,7 +89,9 @@ def test_an_unknown_policy_is_named(sqlite_store: Engine) -> None:
 
 def test_a_written_policy_is_not_live_until_it_is_released(sqlite_store: Engine) -> None:
     policy = write(sqlite_store)
-    assert live_policy(sqlite_store, "taiwan") is None
+    assert ledger.live_at(sqlite_store, "taiwan") is None
     subject = {"model_version": 1, "policy_id": policy.id, "run_id": "r1"}
     ledger.append(sqlite_store, "taiwan", "promotion", "risk-lead", subject, "approved", {"model_sha256": "m"})
-    assert live_policy(sqlite_store, "taiwan") == policy
+    live = ledger.live_at(sqlite_store, "taiwan")
+    assert live is not None
+    assert read_policy(sqlite_store, live.policy_id) == policy

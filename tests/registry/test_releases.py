@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from pipeline import contract
 from pipeline.registry import ledger, releases, versions
 from pipeline.registry.ledger import LedgerEntry
-from pipeline.registry.policies import live_policy, write_policy
+from pipeline.registry.policies import read_policy, write_policy
 from pipeline.registry.releases import ReleaseError
 from pipeline.store.engine import open_store, writing
 from tests.store.made_runs import PASSED, PROJECT, Tracking
@@ -50,7 +50,8 @@ class Desk:
 
     def live(self) -> tuple[int | None, str | None, int | None]:
         """What the ledger, the policy and the alias say."""
-        live, policy = ledger.live_at(self.store, PROJECT), live_policy(self.store, PROJECT)
+        live = ledger.live_at(self.store, PROJECT)
+        policy = live and read_policy(self.store, live.policy_id)
         return live and live.model_version, policy and policy.id, versions.champion(PROJECT)
 
     def events(self) -> list[str]:

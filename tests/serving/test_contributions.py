@@ -46,7 +46,7 @@ def test_contributions_add_up_to_the_log_odds_of_the_pd(family: str, method: str
 def test_scoring_from_the_raw_step_gives_the_bits_of_the_model(family: str, method: str) -> None:
     made = fitted(family, method)
     explainer = Explainer(made.model, made.config)
-    np.testing.assert_array_equal(explainer.pd_of(explainer.raw_step(made.frame)), made.pds)
+    np.testing.assert_array_equal(explainer.pd_of_matrix(explainer.matrix(explainer.raw_step(made.frame))), made.pds)
 
 
 @pytest.mark.parametrize(("family", "method"), PAIRS)

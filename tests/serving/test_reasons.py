@@ -289,4 +289,4 @@ def rescored(reasoner: Reasoner, frame: pd.DataFrame, reasons: list[Reason] | tu
     for reason in reasons:
         missing = np.nan if pd.api.types.is_numeric_dtype(scored[reason.feature]) else contract.BIN_MISSING
         scored = scored.assign(**{reason.feature: [missing if reason.reference is None else reason.reference]})
-    return float(reasoner.explainer.pd_of(scored)[0])
+    return float(reasoner.explainer.pd_of_matrix(reasoner.explainer.matrix(scored))[0])
