@@ -13,7 +13,6 @@ from tests.serving.conftest import LiveHome
 from tests.serving.http_parts import BEARER, DIGEST, GOOD, Served, app_of
 
 pytest_plugins = ["tests.serving.http_fixtures"]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:schemathesis", "ignore::ResourceWarning")
 OPERATIONS = [("/v1/score", "POST"), ("/v1/decisions/{decision_id}", "GET")]
 
 
@@ -84,5 +83,5 @@ def test_codes_for_not_known_are_part_of_the_specification() -> None:
 
 
 def test_without_anything_live_the_specification_still_comes(served: Served) -> None:
-    spec = describe(served.client.app, None, max_rows=10, with_tokens=True)  # type: ignore[arg-type]
+    spec = describe(served.client.app, None, max_rows=10, with_tokens=True)
     assert spec["components"]["schemas"]["Inputs"]["type"] == "object"
