@@ -1,8 +1,10 @@
 """Decisions of a whole book in bulk, on chosen days, without a model: for tests of what comes after the decision."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from sqlalchemy import Engine, func, select, text
 
 from pipeline.evaluation.inputs import FloatArray
 from pipeline.monitoring.baseline import TrackedArtifacts, decisions_of, grades_of, policy_of
+from pipeline.monitoring.profiles import update_profiles
 from pipeline.project import ProjectConfig, open_project
 from pipeline.serving.decision_batch import DecisionBatch, record_rows
 from pipeline.serving.ids import new_ids
@@ -19,6 +22,7 @@ from pipeline.serving.records import Reason
 from pipeline.settings import Settings
 from pipeline.store.engine import open_store, writing
 from pipeline.store.tables import decisions, ledger, policies, profile_marks, profile_months, profiles
+from tests.conftest import copied_home, settings_of
 from tests.serving.conftest import PROJECT, LiveHome
 
 
@@ -76,6 +80,19 @@ def watched_on(
     record_book(engine, made.config, made.rows(first, last))
     yield made
     if engine is not live_engine:
+        engine.dispose()
+
+
+@contextmanager
+def counted_on(live: LiveHome, home: Path, first: date, last: date) -> Iterator[Watched]:
+    """The days' decisions recorded and counted, in a copy of a home, on SQLite."""
+    with copied_home(live.home, home):
+        settings = settings_of(home)
+        engine = open_store(settings.database_url)
+        made = Watched(settings, engine, replace(live, home=home), Remembered(settings))
+        record_book(engine, made.config, made.rows(first, last))
+        update_profiles(settings, engine, PROJECT, artifacts=made.artifacts)
+        yield made
         engine.dispose()
 
 

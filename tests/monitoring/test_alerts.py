@@ -1,6 +1,7 @@
 """Alerts: one per matter until it is resolved and cooled down, however often monitoring runs; steps bear people's names."""
 
 import threading
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -146,25 +147,30 @@ def test_a_step_that_somebody_took_already_is_refused_with_their_name(sqlite_sto
         resolve(sqlite_store, alert.id, actor="pm", note="n")
 
 
-def test_rounds_at_the_same_moment_open_each_alert_once(store: Engine, store_url: str) -> None:
-    barrier, faults = threading.Barrier(4), []
+def at_once(n: int, url: str, work: Callable[[Engine], object]) -> list[Exception]:
+    """Let n threads, each with an engine of its own, do the same at the same moment; what they raised."""
+    barrier, raised = threading.Barrier(n), []
 
-    def one_round() -> None:
-        engine = open_store(store_url)
+    def one() -> None:
+        engine = open_store(url)
         try:
             barrier.wait()
-            run(engine, [0.0, 0.2, 0.5])
+            work(engine)
         except Exception as error:
-            faults.append(error)
+            raised.append(error)
         finally:
             engine.dispose()
 
-    threads = [threading.Thread(target=one_round) for _ in range(4)]
+    threads = [threading.Thread(target=one) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not faults
+    return raised
+
+
+def test_rounds_at_the_same_moment_open_each_alert_once(store: Engine, store_url: str) -> None:
+    assert at_once(4, store_url, lambda engine: run(engine, [0.0, 0.2, 0.5])) == []
     assert sorted(a.firing.rule for a in read_alerts(store, "p")) == ["moved", "shifted"]
     with store.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(alert_events)) == 2
@@ -173,24 +179,8 @@ def test_rounds_at_the_same_moment_open_each_alert_once(store: Engine, store_url
 def test_two_people_at_the_same_moment_leave_one_resolution(store: Engine, store_url: str) -> None:
     run(store, [0.2])
     (alert,) = read_alerts(store, "p")
-    barrier, refused = threading.Barrier(3), []
-
-    def close() -> None:
-        engine = open_store(store_url)
-        barrier.wait()
-        try:
-            resolve(engine, alert.id, actor="analyst", note="done")
-        except AlertError as error:
-            refused.append(error)
-        finally:
-            engine.dispose()
-
-    threads = [threading.Thread(target=close) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 2
+    refused = at_once(3, store_url, lambda engine: resolve(engine, alert.id, actor="analyst", note="done"))
+    assert [type(error) for error in refused] == [AlertError] * 2
     assert [e.event for e in read_alerts(store, "p")[0].events] == ["opened", "resolved"]
 
 

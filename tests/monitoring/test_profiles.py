@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,13 @@ from pipeline.monitoring.profile_rows import decision_frame, inputs_columns
 from pipeline.monitoring.profiles import ProfileError, is_behind, read_counts, span, update_profiles, versions
 from pipeline.project import Feature, Groups
 from pipeline.store.engine import StoreError, writing
-from tests.conftest import copied_home
 from tests.monitoring.made_traffic import (
     PROJECT,
-    Remembered,
     Watched,
     clear,
+    counted_on,
     decide_rows,
     forget,
-    record_book,
     tables_of,
     watched_on,
 )
@@ -58,17 +55,8 @@ def watched(request: pytest.FixtureRequest, live_home: LiveHome, live_engine: En
 @pytest.fixture(scope="module")
 def counted_once(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The same on SQLite, counted; what is counted may be cleared and counted again, never the decisions."""
-    home = tmp_path_factory.mktemp("counted")
-    with copied_home(live_once.home, home):
-        from pipeline.store.engine import open_store
-        from tests.conftest import settings_of
-
-        engine = open_store(settings_of(home).database_url)
-        made = Watched(settings_of(home), engine, replace(live_once, home=home), Remembered(settings_of(home)))
-        record_book(engine, made.config, made.rows(FIRST, LAST))
-        update_profiles(made.settings, engine, PROJECT, artifacts=made.artifacts)
+    with counted_on(live_once, tmp_path_factory.mktemp("counted"), FIRST, LAST) as made:
         yield made
-        engine.dispose()
 
 
 # --- what is counted --------------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.monitoring.baseline import VersionBins, load_bins
-from pipeline.monitoring.profiles import read_counts, span, update_profiles
+from pipeline.monitoring.profiles import read_counts, span
 from pipeline.monitoring.profiles_bulk import BulkError, _count_on_cluster, count_parquet, list_pieces, write_counts
 from pipeline.store.engine import open_store
 from tests.conftest import copied_home, settings_of
-from tests.monitoring.made_traffic import PROJECT, Remembered, Watched, clear, decide_rows, record_book, tables_of
+from tests.monitoring.made_traffic import PROJECT, Remembered, Watched, clear, counted_on, decide_rows, tables_of
 from tests.serving.conftest import LiveHome, live_once
 
 __all__ = ["live_once"]
@@ -27,14 +27,8 @@ FIRST, LAST = date(2025, 6, 25), date(2025, 7, 5)
 @pytest.fixture(scope="module")
 def logged(live_once: LiveHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Eleven days of decisions, counted from the log."""
-    home = tmp_path_factory.mktemp("logged")
-    with copied_home(live_once.home, home):
-        engine = open_store(settings_of(home).database_url)
-        made = Watched(settings_of(home), engine, replace(live_once, home=home), Remembered(settings_of(home)))
-        record_book(engine, made.config, made.rows(FIRST, LAST))
-        update_profiles(made.settings, engine, PROJECT, artifacts=made.artifacts)
+    with counted_on(live_once, tmp_path_factory.mktemp("logged"), FIRST, LAST) as made:
         yield made
-        engine.dispose()
 
 
 @pytest.fixture(scope="module")
