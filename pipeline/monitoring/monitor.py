@@ -4,7 +4,7 @@ A watcher that fails hides no other: its failure is a signal like any other, whi
 killed and repeated, changes nothing twice; each that judged leaves a row of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -182,8 +182,3 @@ def _deliver(engine: "Engine", project: str, alerting: AlertSettings | None, say
         return deliver(engine, project, alerting)
     except StoreError as error:
         return Delivery(faults=(f"delivery: {error}",))
-
-
-def live_projects(engine: "Engine", wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the projects that are asked for, else all in which something is live."""
-    return tuple(wanted) or tuple(ledger.live_projects(engine))
