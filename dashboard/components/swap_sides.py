@@ -7,6 +7,7 @@ from dashboard import loading, loading_money, ranking
 from dashboard.charts.swap import EVERYBODY, swap_chart
 from dashboard.components import printed, swap_words
 from dashboard.components.downloads import download
+from dashboard.components.run_picker import pick_run
 from dashboard.field_words import feature_label, in_words
 from dashboard.labels import cutoff, label_of, plain
 from dashboard.onepage import Section
@@ -30,7 +31,8 @@ def swap_sides(cuts: Cuts, candidates: pd.DataFrame) -> None:
         return
     left, middle, right = st.columns(3)
     ids = sorted(others["run_id"], key=lambda run_id: run_id != desk.live_run)
-    rival = str(left.selectbox("Taking over from", ids, format_func=lambda r: names[r], key="rival", bind="query-params"))
+    with left:
+        rival = pick_run({run_id: names[run_id] for run_id in ids}, ids[0], "rival", "Taking over from", param="rival")
     how = str(middle.selectbox("Compared", [OWN, SAME], key="match", bind="query-params"))
     found = _cutoffs(cuts, rival, how)
     with st.spinner("Resampling"):

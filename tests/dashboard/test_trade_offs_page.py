@@ -127,6 +127,13 @@ def test_two_models_name_their_cutoffs_and_hold_the_approval_rate_when_asked(fil
     assert "Every outcome here is known, so none is inferred" in words(app)
 
 
+def test_the_link_names_the_other_model_by_its_id_so_that_renaming_breaks_nothing(filled_home: Store) -> None:
+    app = open_page(part="Two models", run=filled_home.close, rival=filled_home.best)
+    assert "Taking over from lightgbm learning_rate=0.05" in words(app) and "The link names run" not in words(app)
+    gone = words(open_page(part="Two models", rival="0123456789abcdef"))
+    assert "names run `0123456789abcdef`, which is not in this list" in gone and "Taking over from logistic C=1" in gone
+
+
 def test_sensitivity_default_rate_and_measures_draw_when_opened(filled_home: Store) -> None:
     assert "Each cell: the best cut-off on validation" in words(open_page(part="Sensitivity"))
     app = open_page(part="Default rate")
