@@ -19,6 +19,12 @@ class Label:
     direction: int = 0
     decimals: int = 3
 
+    @property
+    def directed(self) -> str:
+        """The sentence, and which way is better."""
+        better = {1: " More is better.", -1: " Less is better."}
+        return self.help + better.get(self.direction, "")
+
 
 METRICS: Final[Mapping[str, Label]] = {
     "accuracy": Label("Accuracy", "Of 100 decisions, how many were right. High even for a model that catches nobody.", 1),

@@ -13,17 +13,17 @@ def config(board: Board) -> dict[str, Any]:
     """Return how Streamlit shows each column that `board.table` can have."""
     made, label = st.column_config, label_of(board.by)
     title = f"Validation {'cost' if board.by == contract.COST else label.text}"
-    help_text = f"{label.help} The order is by this column."
+    help_text = f"{label.directed} The order is by this column."
     shown: dict[str, Any] = {
         "place": made.NumberColumn("#", help="Place on validation.", width=40, pinned=True),
         "candidate": made.TextColumn("Candidate", width=175, pinned=True),
         "valid": _bar(title, help_text) if is_share(board.by) else made.NumberColumn(title, help=help_text, format="localized"),
         contract.COST: made.NumberColumn(
-            f"Test cost {board.currency}".strip(), help=label_of(contract.COST).help, format="localized"
+            f"Test cost {board.currency}".strip(), help=label_of(contract.COST).directed, format="localized"
         ),
         contract.CUTOFF: made.NumberColumn("Cut-off", help=label_of(contract.CUTOFF).help, format="%.1f %%"),
-        contract.LATENCY_MS: made.NumberColumn("Latency", help=label_of(contract.LATENCY_MS).help, format="%.1f ms"),
-        contract.FIT_SECONDS: made.NumberColumn("Training", help=label_of(contract.FIT_SECONDS).help, format="%.1f s"),
+        contract.LATENCY_MS: made.NumberColumn("Latency", help=label_of(contract.LATENCY_MS).directed, format="%.1f ms"),
+        contract.FIT_SECONDS: made.NumberColumn("Training", help=label_of(contract.FIT_SECONDS).directed, format="%.1f s"),
     }  # fmt: skip
     shown |= {key: made.TextColumn(label.text, help=label.help) for key, label in TEXTS.items()}
     shown["start"] = made.DatetimeColumn(
@@ -31,10 +31,10 @@ def config(board: Board) -> dict[str, Any]:
     )
     for key, metric in METRICS.items():
         column = _bar if is_share(key) else _number
-        shown[key] = column(f"Test {metric.text}", metric.help)
+        shown[key] = column(f"Test {metric.text}", metric.directed)
         shown[f"{key}_interval"] = made.TextColumn("95 %", help=label_of("interval").help, width=100)
         shown[f"{key}_unsplit"] = column(
-            f"{metric.text}, rows not named", f"{metric.help} The script did not say on which rows."
+            f"{metric.text}, rows not named", f"{metric.directed} The script did not say on which rows."
         )
     return shown
 

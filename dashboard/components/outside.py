@@ -55,10 +55,9 @@ def help_of(columns: list[str]) -> dict[str, Any]:
     """Return a sentence and a direction over each metric."""
     made: dict[str, Any] = {}
     for name, label in METRICS.items():
-        better = "More is better." if label.direction > 0 else "Less is better."
         for column in columns:
             if column in (column_text(f"{split}_{name}" if split else name) for split in (*contract.SPLITS, "")):
-                made[column] = st.column_config.NumberColumn(column, help=f"{label.help} {better}", format="%.3f")
+                made[column] = st.column_config.NumberColumn(column, help=label.directed, format="%.3f")
     return made
 
 

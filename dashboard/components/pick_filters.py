@@ -24,7 +24,7 @@ def pick_filters(runs: pd.DataFrame, choose_by: str, places: Sequence[DeltaGener
     first = options.index(choose_by) if choose_by in options else 0
     by = middle.selectbox(
         "Ranked on validation by", options, index=first, format_func=lambda m: label_of(m).text, key="by", bind="query-params",
-        help=" ".join(f"**{label_of(m).text}**: {label_of(m).help}" for m in options),
+        help=" ".join(f"**{label_of(m).text}**: {label_of(m).directed}" for m in options),
     )  # fmt: skip
     text = right.text_input(
         "Find", key="text", bind="query-params", placeholder="name, parameter or id", icon=":material/search:"

@@ -50,7 +50,7 @@ def metrics_table(run: pd.Series) -> pd.DataFrame:
                 "Metric": label.text,
                 "Test": said[contract.TEST],
                 "Validation": said[contract.VALID],
-                "In plain words": label.help,
+                "In plain words": label.directed,
             }
         )
     return pd.DataFrame(rows)

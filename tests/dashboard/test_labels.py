@@ -21,6 +21,9 @@ def test_every_name_of_the_contract_has_a_label_and_a_sentence(name: str) -> Non
 
 def test_directions_are_those_of_the_statistics() -> None:
     assert {name: label.direction > 0 for name, label in labels.METRICS.items()} == {n: HIGHER_IS_BETTER[n] for n in c.METRICS}
+    for name, label in labels.METRICS.items():
+        assert label.directed.endswith("More is better." if HIGHER_IS_BETTER[name] else "Less is better.")
+    assert labels.TERMS["cutoff"].directed == labels.TERMS["cutoff"].help, "neither is better"
 
 
 @pytest.mark.parametrize(
