@@ -69,12 +69,13 @@ def no_complete_run(project: str, left_out: str) -> None:
 
 def nothing_live(project: str, n_waiting: int) -> None:
     """No version decides: say what is missing and the command that mends it."""
+    steps: tuple[str, ...]
     if n_waiting:
         why = f"Proposals of {plain(project)} that wait for another person: {n_waiting}."
         steps = f"release history {project}", "release approve NUMBER --as NAME --reason WHY"
     else:
-        why = f"A version of {plain(project)} must pass its gate, be proposed, and be approved by another person."
-        steps = f"gate {project}", f"release propose {project} --as NAME --reason WHY"
+        why = f"A version of {plain(project)} must be trained, pass its gate, be proposed, and be approved by another person."
+        steps = f"train {project}", f"gate {project}", f"release propose {project} --as NAME --reason WHY"
     state("Nothing is live yet, so nobody can be scored.", why, "\n".join(f"python -m pipeline {step}" for step in steps))
 
 
@@ -88,5 +89,5 @@ def state(title: str, why: str, command: str) -> None:
     """Draw a designed state: what is missing, why it matters, and the command that mends it."""
     st.markdown(f"### :material/inbox: {title}", anchors=False)
     st.markdown(why)
-    st.markdown("This command mends it:")
-    st.code(command, language="bash")
+    st.markdown("These commands mend it:" if "\n" in command else "This command mends it:")
+    st.code(command, language="bash", wrap_lines=True)

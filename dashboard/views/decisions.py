@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import decision_book, decision_store, loading
+from dashboard import decision_book, decision_store, loading, loading_desk
 from dashboard.components import page
 from dashboard.components.decision_record import close, show_record
 from dashboard.components.decision_search import PAGE_ROWS, PARAM, before, list_decisions, pick_query
@@ -35,6 +35,9 @@ def _draw_one(project: str, decision_id: str) -> None:
 
 def _draw_search(project: str) -> None:
     top, versions = st.container(), decision_store.versions_seen(project)
+    release = loading_desk.read_release(project) if not versions else None
+    if release is not None and release.live is None and not release.problem:
+        return page.nothing_live(project, len(release.waiting))
     if not versions:
         return page.state(
             "No decision is recorded yet.",

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,11 @@ def test_without_decisions_the_page_says_what_will_be_here_and_the_command(live_
     app = open_page()
     assert "No decision is recorded yet" in answer(app)
     assert "python -m pipeline serve small" in words(app)
+
+
+def test_where_nothing_is_live_the_way_there_is_shown_and_not_a_service_that_could_not_start(migrated_home: Path) -> None:
+    said = words(open_page())
+    assert "Nothing is live yet" in answer(open_page()) and "release propose" in said and "pipeline serve" not in said
 
 
 def test_the_answer_counts_every_decision_by_how_it_went(recorded: "list[Decision]") -> None:
