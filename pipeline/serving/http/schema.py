@@ -119,10 +119,16 @@ def recorded(decision: Decision) -> dict[str, Any]:
     }
 
 
+_FOR_CLIENTS: Final = (
+    "Decides credit applications by the model and policy that are live, and shows any decision again. A decision is recorded "
+    "before it is answered; the same idempotency key is the same decision. Every fault of a request is named by its field."
+)
+
+
 def describe(app: FastAPI, config: ProjectConfig | None, *, max_rows: int, with_tokens: bool) -> dict[str, Any]:
     """Return the OpenAPI document for what is live; without anything live the inputs are any object."""
     title = "Credit decisions" if config is None else f"{config.project.title}: credit decisions"
-    spec = get_openapi(title=title, version=API_VERSION, routes=app.routes, description=__doc__)
+    spec = get_openapi(title=title, version=API_VERSION, routes=app.routes, description=_FOR_CLIENTS)
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas["ProblemShown"] = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schemas["ProblemShown"].pop("$defs", {}) | _requests(config, max_rows)
