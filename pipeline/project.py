@@ -16,28 +16,21 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pipeline.project_monitoring import Monitoring, Rule
 from pipeline.project_sections import (
     About,
-    Calibration,
     Cash,
-    Checks,
     Costs,
-    Cutoff,
     Data,
     Feature,
-    Gates,
     Groups,
     Kind,
-    Leak,
-    Model,
-    Preprocess,
     Ratio,
     Scalar,
     Section,
     Share,
     Sign,
-    Split,
     Underwriting,
     nearest,
 )  # fmt: skip
+from pipeline.project_training import Calibration, Checks, Cutoff, Gates, Leak, Model, Preprocess, Split
 
 __all__ = [
     "BUILT_IN",
