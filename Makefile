@@ -1,4 +1,4 @@
-# Every target does its own set-up: a machine needs Python 3.11 or newer and make, nothing else.
+# Every target does its own set-up: a machine needs Python 3.11 to 3.13 and make, nothing else.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -65,10 +65,10 @@ setup: $(DEV_STAMP)  ## Only set up the environment, development tools included
 
 $(PYTHON):
 	@found=""; for name in python3.11 python3.12 python3.13 python3; do \
-	  if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi; \
+	  if $$name -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then found=$$name; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "Riskdeck needs Python 3.11 or newer with its venv module; found: $$(python3 --version 2>&1)." >&2; \
+	  echo "Riskdeck needs Python 3.11, 3.12 or 3.13 with its venv module; found: $$(python3 --version 2>&1)." >&2; \
 	  echo "Debian and Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; \
 	fi; \
 	echo "Creating $(VENV) with $$($$found --version)"; $$found -m venv --clear $(VENV)

@@ -126,7 +126,7 @@ def test_a_machine_with_too_old_a_python_is_told_so(tmp_path: Path) -> None:
     old.chmod(0o755)
     result = run("make", "demo", cwd=tmp_path, PATH=str(tools))
     assert result.returncode != 0
-    assert "Riskdeck needs Python 3.11 or newer with its venv module; found: Python 3.9.2." in result.stderr
+    assert "Riskdeck needs Python 3.11, 3.12 or 3.13 with its venv module; found: Python 3.9.2." in result.stderr
     assert not (tmp_path / ".venv").exists()
 
 
