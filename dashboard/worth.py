@@ -17,12 +17,15 @@ from pipeline.evaluation.hull import BreakEven, break_even_ratio
 from pipeline.evaluation.policy import PolicyOutcome, Review, policy_outcome
 from pipeline.evaluation.policy_search import Clash, Limits, best_policy
 from pipeline.project import ProjectConfig
-from pipeline.registry.assumptions import APPROVE_ALL, Baseline, Choice, costs_of_policy, costs_of_project
+from pipeline.registry.assumptions import APPROVE_ALL, Baseline, costs_of_policy, costs_of_project
 
 TODAY: Final = "today's policy"
 CUSTOMARY: Final = f"declining from {100 * contract.CUSTOMARY_CUTOFF:.0f} %"
 DAYS_PER_YEAR: Final = 365
-CHEAPEST, BEST = "cheapest", "cheapest within limits"
+CHEAPEST, BEST, BEST_F1 = "cheapest", "cheapest within limits", "best F1"
+ELKAN, OWN, LIVE = "Elkan's", "the run's own", "live"
+CHOSEN: Final = (CHEAPEST, BEST, BEST_F1, OWN)
+"""Named cut-offs that were chosen on validation; Elkan's follows from the costs alone, and a live one may have been stated."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def price(desk: Desk, given: Assumptions) -> Cuts:
     marks = [] if isinstance(found, Clash) else [Mark(BEST if is_limited else CHEAPEST, found.decline_from, CHAMPION)]
     if is_limited:
         marks.append(Mark(CHEAPEST, cheapest_cutoff(desk.valid, costs), CHAMPION))
-    marks += [Mark("best F1", best_f1_cutoff(desk.valid), OTHER), Mark("Elkan's", elkan_cutoff(costs), OTHER)]
+    marks += [Mark(BEST_F1, best_f1_cutoff(desk.valid), OTHER), Mark(ELKAN, elkan_cutoff(costs), OTHER)]
     marks.append(Mark(desk.own_name, desk.own, OTHER))
     known = tuple(mark for mark in marks if not math.isnan(mark.cutoff))
     baseline = {split: _baseline_per_1000(desk, given, split) for split in contract.SPLITS}
@@ -157,7 +160,7 @@ def open_desk(run: pd.Series, name: str, project: str, release: loading_desk.Rel
     if config is None or valid is None or test is None or valid.empty or test.empty:
         return None
     live = release.policy.decline_above if release.policy and release.run_id == run_id else None
-    own, own_name = (float(run["cutoff"]), "the run's own") if live is None else (live, "live")
+    own, own_name = (float(run["cutoff"]), OWN) if live is None else (live, LIVE)
     return Desk(run, name, project, config, valid, test, own, own_name, release.run_id, _baselines(run, release))
 
 
@@ -217,14 +220,6 @@ def outcome_of(cuts: Cuts, approve_below: float, decline_from: float, split: str
     """What a policy of two cut-offs does on a split; equal ones review nobody."""
     curve = cuts.desk.test if split == contract.TEST else cuts.desk.valid
     return policy_outcome(curve, cuts.given.costs, approve_below, decline_from, cuts.given.review)
-
-
-def choice_of(given: Assumptions, approve_below: float, decline_from: float) -> Choice:
-    """What is proposed: the cut-offs, chosen where marks and optimiser look, on validation, with what was assumed."""
-    return Choice(
-        approve_below, decline_from, contract.VALID, given.costs, given.review, given.baseline, given.limits.stated,
-        given.volume,
-    )  # fmt: skip
 
 
 def worth(run: pd.Series, release: loading_desk.Release, config: ProjectConfig | None) -> Worth | None:

@@ -6,23 +6,24 @@ from typing import Final
 import streamlit as st
 
 from dashboard.labels import TERMS, percent
-from dashboard.worth import BEST, CHEAPEST, Cuts
+from dashboard.worth import BEST, BEST_F1, CHEAPEST, CHOSEN, ELKAN, LIVE, OWN, Cuts
 
 KEY: Final = "cutoff"
 MEANS: Final[Mapping[str, str]] = {
     BEST: "Of least cost on validation within the limits you stated.",
     CHEAPEST: "Of least cost on validation.",
-    "best F1": "Where F1 is highest on validation; F1 knows nothing of money.",
-    "Elkan's": TERMS["elkan"].help,
-    "live": "What decides today.",
-    "the run's own": "The one that this run was recorded with, chosen on validation.",
+    BEST_F1: "Where F1 is highest on validation; F1 knows nothing of money.",
+    ELKAN: TERMS["elkan"].help,
+    LIVE: "What decides today.",
+    OWN: "The one that this run was recorded with, chosen on validation.",
 }
 """What each named cut-off is."""
 
 
 def pick_cutoff(cuts: Cuts) -> float:
     """Return the cut-off; a value in the link that stands for a named cut-off means exactly that one."""
-    named = {_shown(mark.cutoff): mark.cutoff for mark in reversed(cuts.marks)}
+    first_wins = sorted(cuts.marks, key=lambda mark: mark.name not in CHOSEN)
+    named = {_shown(mark.cutoff): mark.cutoff for mark in reversed(first_wins)}
     _seed(cuts)
     value = st.slider(
         "Decline from this PD (%)", 0.0, 100.0, step=0.1, format="%.1f %%", key=KEY, bind="query-params",

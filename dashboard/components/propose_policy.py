@@ -8,9 +8,10 @@ import streamlit as st
 from dashboard import loading_desk
 from dashboard.cut_answers import said_baseline, said_limits
 from dashboard.labels import code, cutoff, label_of, money, number, percent, plain
-from dashboard.worth import Cuts, choice_of, outcome_of, saved
+from dashboard.worth import CHOSEN, Cuts, outcome_of, saved
 from pipeline import contract
 from pipeline.evaluation.policy import PolicyOutcome
+from pipeline.registry.assumptions import STATED, Choice
 from pipeline.settings import load_settings
 
 DONE = "proposed"
@@ -22,17 +23,32 @@ def propose_policy(cuts: Cuts, approve_below: float, decline_from: float, key: s
     label = f"decline from {cutoff(decline_from)}" if is_plain else "approve, review, decline"
     with st.expander(f"Propose this policy: {label}", icon=":material/gavel:"):
         st.table(both_splits(cuts, approve_below, decline_from), border="horizontal", hide_index=True)
-        limits = cuts.given.limits.stated
-        kept = f" Limits stated: {said_limits(limits)}." if limits else ""
-        st.caption(
-            f"Chosen on validation, reported on test; the policy keeps both, the costs above and the rows' hashes.{kept}"
-        )
+        st.caption(_said_kept(cuts, choice_of(cuts, approve_below, decline_from)))
         with st.form(f"propose_{key}", border=False):
             name = st.text_input("Your name (typed, not verified)", key=f"author_{key}", max_chars=80)
             reason = st.text_area("Why this policy", key=f"rationale_{key}", max_chars=2000)
             is_sent = st.form_submit_button("Propose", key=f"send_{key}", type="primary", icon=":material/send:")
         if is_sent:
             _send(cuts, approve_below, decline_from, name, reason)
+
+
+def choice_of(cuts: Cuts, approve_below: float, decline_from: float) -> Choice:
+    """Return what is proposed; one set by hand was chosen on no rows, two that differ by the optimiser, on validation."""
+    given, named = cuts.given, {mark.cutoff for mark in cuts.marks if mark.name in CHOSEN}
+    is_chosen = approve_below < decline_from or decline_from in named
+    return Choice(
+        approve_below, decline_from, contract.VALID if is_chosen else STATED, given.costs, given.review, given.baseline,
+        given.limits.stated, given.volume,
+    )  # fmt: skip
+
+
+def _said_kept(cuts: Cuts, choice: Choice) -> str:
+    limits = cuts.given.limits.stated
+    kept = f" Limits stated: {said_limits(limits)}." if limits else ""
+    how = (
+        "Chosen on validation" if choice.chosen_on == contract.VALID else "Not a cut-off that validation chose (it will say so)"
+    )
+    return f"{how}, reported on test; the policy keeps both, the costs above and the rows' hashes.{kept}"
 
 
 def both_splits(cuts: Cuts, approve_below: float, decline_from: float) -> pd.DataFrame:
@@ -57,7 +73,7 @@ def _send(cuts: Cuts, approve_below: float, decline_from: float, name: str, reas
     from pipeline.registry.tracking_store import TrackingUnavailable
     from pipeline.store.engine import StoreError, open_store
 
-    desk, choice = cuts.desk, choice_of(cuts.given, approve_below, decline_from)
+    desk, choice = cuts.desk, choice_of(cuts, approve_below, decline_from)
     try:
         engine = open_store(load_settings().database_url)
         try:

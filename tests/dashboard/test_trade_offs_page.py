@@ -185,7 +185,15 @@ def test_proposing_writes_what_is_on_the_screen_and_says_what_comes_next(gated_h
     assert f"release approve {proposal.seq} --as NAME" in words(app)
     assert (policy.run_id, policy.decline_above, policy.author) == (run_id, 0.215, "pm")
     assert policy.costs["limits"] == {"recall": 0.5} and policy.costs["fn_cost"] == 75_000
-    assert policy.baseline["chosen_on"] == "valid" and set(policy.baseline["outcomes"]) == {"valid", "test"}
+    assert policy.baseline["chosen_on"] == "stated" and set(policy.baseline["outcomes"]) == {"valid", "test"}
+
+
+def test_only_a_cutoff_that_validation_chose_is_said_to_be_chosen_there(filled_home: Store) -> None:
+    app = open_page(cutoff="21.5")
+    assert "Not a cut-off that validation chose" in words(app)
+    for name in ("cheapest", "the run's own"):
+        app.button(key=f"to_{name}").click().run()
+        assert "Not a cut-off" not in words(app) and "Chosen on validation, reported on test" in words(app), name
 
 
 def test_a_proposal_that_is_refused_says_why_and_how_to_mend_it(filled_home: Store, tmp_path: Path, monkeypatch) -> None:
