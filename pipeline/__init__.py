@@ -7,7 +7,7 @@ it brings MLflow with it.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.training.tracking import log_evaluation
+    from pipeline.training.external import log_evaluation
 
 __all__ = ["log_evaluation"]
 
@@ -15,7 +15,7 @@ __all__ = ["log_evaluation"]
 def __getattr__(name: str) -> Any:
     """Import `log_evaluation` when it is first asked for (PEP 562)."""
     if name == "log_evaluation":
-        from pipeline.training.tracking import log_evaluation
+        from pipeline.training.external import log_evaluation
 
         return log_evaluation
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
