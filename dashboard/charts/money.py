@@ -35,7 +35,7 @@ def money_line(table: DataFrame, unit: str, title: str) -> go.Figure:
         "promised %{customdata[3]:,.0f}, n = %{customdata[2]:,}<extra></extra>",
     )  # fmt: skip
     if rows["promised"].notna().any():
-        label_at(figure, last, rows["promised"].iloc[-1], "promised", None, shift=-9)
+        label_at(figure, last, rows["promised"].iloc[-1], "promised", None, anchor="right", shift=9)
     figure.update_xaxes(tickformat="%b %Y", range=[first, last], dtick=f"M{1 + len(rows) // 7}", tick0=rows["period"].iloc[0])
     figure.update_yaxes(tickformat=",~s", rangemode="tozero")
     return figure

@@ -44,9 +44,10 @@ def _against_development(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kept(last: pd.Series, currency: str) -> str:
-    promised, band = float(last["promised"]), f"[{money(last['lo'])}, {money(last['hi'])}]"
-    said = f"{last['period']:%Y-%m}: about {money(last['value'], currency)} {band} kept per 1,000 applications"
-    if not math.isfinite(promised):
+    promised, is_sure = float(last["promised"]), math.isfinite(last["lo"])
+    band = f" [{money(last['lo'])}, {money(last['hi'])}]" if is_sure else ""
+    said = f"{last['period']:%Y-%m}: about {money(last['value'], currency)}{band} kept per 1,000 applications"
+    if not (math.isfinite(promised) and is_sure):
         return said
     if last["lo"] <= promised <= last["hi"]:
         return f"{said}, as the {money(promised)} promised"

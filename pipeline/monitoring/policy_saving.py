@@ -32,18 +32,27 @@ def expected_saving(baseline: Baseline, side: Side) -> Estimate:
         return UNKNOWN
     if_default, if_good = costs.unit_costs.values()
     right, fee = float(_or(policy.costs.get("review_share_right"), 1.0)), float(_or(policy.costs.get("review_cost"), 0.0))
+    if side.outcomes[contract.APPROVE] == side.n:
+        return Estimate(0.0, math.nan)  # as approving everybody; that nobody was declined does not say how many will be
+    low, high = policy.approve_below, policy.decline_above
     groups = [
-        _group(side, contract.DECLINE, costs.basis, (-if_good, if_default + if_good), 0.0),
-        _group(side, contract.REVIEW, costs.basis, (-(1 - right) * if_good, right * if_default + (1 - right) * if_good), fee),
-    ]
+        _group(side, contract.DECLINE, costs.basis, (-if_good, if_default + if_good), 0.0, (high, 1.0)),
+        _group(
+            side, contract.REVIEW, costs.basis, (-(1 - right) * if_good, right * if_default + (1 - right) * if_good), fee,
+            (low, high),
+        ),
+    ]  # fmt: skip
     mean, square = (sum(found[place] for found in groups) for place in (0, 1))
     return Estimate(mean, max(square - mean**2, 0.0) / side.n)
 
 
-def _group(side: Side, outcome: str, basis: str, line: tuple[float, float], fee: float) -> tuple[float, float]:
+def _group(
+    side: Side, outcome: str, basis: str, line: tuple[float, float], fee: float, ends: tuple[float, float]
+) -> tuple[float, float]:
     """Share of an outcome times mean and mean square of A (line[0] + line[1] PD) - fee; A = 1 for costs per case.
 
-    Amount and PD are taken as independent in the square, as in `drift_impact`.
+    ends: between which PDs of that outcome lie. In the square amount and PD are taken as independent, as in `drift_impact`, and
+    the spread of the PD as that of an exponential from its lower end, at most what its ends allow (Bhatia and Davis 2000).
     """
     k = side.outcomes[outcome]
     if not k:
@@ -57,20 +66,10 @@ def _group(side: Side, outcome: str, basis: str, line: tuple[float, float], fee:
         amount, cv2 = side.sums[f"{outcome}:{contract.SUM_AMOUNT}"] / n, side.amount_cv2
         weighted = side.sums[f"{outcome}:{contract.SUM_PD_AMOUNT}"] / n
     gain = line[0] * amount + line[1] * weighted
-    square = amount**2 * (1 + cv2) * ((line[0] + line[1] * mean_pd) ** 2 + line[1] ** 2 * _variance_left(side))
+    variance = max(min((mean_pd - ends[0]) ** 2, (mean_pd - ends[0]) * (ends[1] - mean_pd)), 0.0)
+    square = amount**2 * (1 + cv2) * ((line[0] + line[1] * mean_pd) ** 2 + line[1] ** 2 * variance)
     share = k / side.n
     return share * (gain - fee), share * (square - 2 * fee * gain + fee**2)
-
-
-def _variance_left(side: Side) -> float:
-    """Variance of the PDs of those who are not approved: what the approved leave of the variance of all."""
-    n, approved = side.n, side.outcomes[contract.APPROVE]
-    left = n - approved
-    total = sum(side.sums[f"{o}:{contract.SUM_PD}"] for o in contract.OUTCOMES)
-    theirs = side.sums[f"{contract.APPROVE}:{contract.SUM_PD}"]
-    of_approved = approved * side.pd_variance_approved + (approved * (theirs / approved - total / n) ** 2) if approved else 0.0
-    between = left * ((total - theirs) / left - total / n) ** 2
-    return max((n * side.pd_variance - of_approved - between) / left, 0.0)
 
 
 def _is_approve_all(stated: Mapping[str, Any]) -> bool:
