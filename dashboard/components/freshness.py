@@ -18,6 +18,12 @@ def freshness(runs: Runs, left_out: str = "") -> None:
     st.fragment(_freshness, run_every=every)(runs, fingerprint(runs), left_out)
 
 
+def say_stale(runs: Runs) -> None:
+    """Say above the answer that it is an old one, while the tracking store does not answer; why stands at the foot."""
+    if runs.stale_since is not None and runs.as_of is not None:
+        st.caption(f":material/cloud_off: The tracking store does not answer. Shown is what was known at {moment(runs.as_of)}.")
+
+
 def _freshness(shown: Runs, before: int, left_out: str) -> None:
     now = read_runs(shown.project)
     if fingerprint(now) != before:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import loading, ranking
 from dashboard.components import page
+from dashboard.components.freshness import say_stale
 from dashboard.loading import Runs
 
 
@@ -28,6 +29,7 @@ def opened(project: str, otherwise: Callable[[pd.DataFrame, str], None] | None =
     """
     with st.skeleton(height=400):
         runs = loading.read_runs(project)
+    say_stale(runs)
     candidates, left_out = ranking.candidates(runs.table), ranking.left_out(runs.table)
     if runs.table.empty:
         page.nothing_yet(runs)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import answers, health_words, light_words, loading, loading_desk, overview_book, ranking
 from dashboard.components import page, todo
+from dashboard.components.freshness import say_stale
 from dashboard.components.headline import headline, live_pair
 from dashboard.components.lights import lights
 from dashboard.components.money_now import money_now
@@ -21,6 +22,7 @@ def draw(project: str) -> None:
         runs = loading.read_runs(project)
     if runs.table.empty:
         return page.empty_store(project)
+    say_stale(runs)
     release, candidates = loading_desk.read_release(project), ranking.candidates(runs.table)
     names = ranking.names_of(candidates)
     run_id = release.run_id if release.run_id in names else ranking.chosen(runs.table)

@@ -181,6 +181,15 @@ def test_deleted_renamed_and_retagged_runs_are_seen_after_a_press(own: Store, ho
     assert board_of(app)["candidate"].tolist() == ["the quiet one"]
 
 
+def test_a_store_that_stops_answering_leaves_the_answer_and_says_above_it_how_old_it_is(own: Store, home: Path) -> None:
+    app = opened()
+    (home / "mlflow.db").write_text("these are not the bytes of a database" * 100)
+    press_read_again(app)
+    assert len(board_of(app)) >= 3 and "recall" in words(app)
+    assert "The tracking store does not answer. Shown is what was known at" in str(app.caption[0].value)
+    assert "Stale since" in words(app)
+
+
 def test_a_running_run_joins_when_it_is_done(own: Store, home: Path) -> None:
     client, app = client_of(home), opened()
     eid = client.get_experiment_by_name(PROJECT).experiment_id
