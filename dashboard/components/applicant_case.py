@@ -28,6 +28,9 @@ class Sheet:
     waiting: "tuple[Mapping[str, Value], str | None] | None" = None
     case: Case | None = None
     trouble: str = ""
+    wanted: tuple[str, float, str] | None = None
+    """The example that was pressed, with run and cut-off, until it stands in the fields: Streamlit breaks off what a press does
+    when the next press comes."""
 
 
 def sheet_of(project: str) -> Sheet:
@@ -41,6 +44,8 @@ def score_pressed(config: ProjectConfig) -> None:
     from pipeline.serving.inputs import InputRules
 
     sheet = sheet_of(config.name)
+    if not fill_wanted(config):
+        return
     remember(config)
     inputs, faults = InputRules(config).check(typed(config), from_text=True)
     sheet.trouble, sheet.waiting = "", None
@@ -62,13 +67,24 @@ def _count_refused(project: str, fields: Sequence[str]) -> None:
 
 def example_pressed(config: ProjectConfig, run_id: str, approve_below: float, name: str) -> None:
     """Fill the form with an example, or with the project's defaults; nothing is scored by that."""
-    st.session_state[f"sheet.{config.name}"] = sheet = Sheet()
+    st.session_state[f"sheet.{config.name}"] = Sheet(wanted=(run_id, approve_below, name))
+    fill_wanted(config)
+
+
+def fill_wanted(config: ProjectConfig) -> bool:
+    """Fill the form with the example that was pressed, if it is not there yet; False when it cannot be read."""
+    sheet = sheet_of(config.name)
+    if sheet.wanted is None:
+        return True
+    run_id, approve_below, name = sheet.wanted
     try:
         table = None if name == DEFAULTS else loading.read_table(run_id, contract.ARTIFACT_BACKGROUND)
     except (TrackingUnavailable, LookupError) as error:
-        sheet.trouble = f"The examples cannot be read: {error}"
-        return
+        sheet.trouble, sheet.wanted = f"The examples cannot be read: {error}", None
+        return False
     fill(config, defaults(config) if table is None else examples(config, table, approve_below)[name])
+    sheet.wanted = None
+    return True
 
 
 def decide_waiting(project: str, sheet: Sheet) -> None:

@@ -1,5 +1,6 @@
 """One field per feature, as the project's TOML describes it; and what is typed, kept in the session, never in the link."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
@@ -24,50 +25,61 @@ def field(feature: Feature, key: str) -> Scalar | None:
     return st.selectbox(label, options, format_func=lambda value: _said(feature, value), key=key, help=help_text)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What stood in the fields last, by name, and how often they were filled anew."""
+
+    values: Raw
+    filled: int = 0
+
+
 def seed(config: ProjectConfig) -> None:
     """Put back what was typed before another page was looked at; at first the project's defaults."""
-    kept = st.session_state.get(_kept(config)) or {**defaults(config), APPLICANT_ID: ""}
     for name in (*config.feature_names, APPLICANT_ID):
-        st.session_state.setdefault(key_of(config, name), kept.get(name))
+        st.session_state.setdefault(key_of(config, name), _kept(config).values.get(name))
     remember(config)
 
 
 def fill(config: ProjectConfig, values: Raw) -> None:
-    """Replace what stands in the fields by new fields: a browser that still shows the old ones cannot write over them."""
-    st.session_state[_filled(config)] = st.session_state.get(_filled(config), 0) + 1
-    for feature in config.features:
-        st.session_state[key_of(config, feature.name)] = as_field(feature, values.get(feature.name))
-    st.session_state[key_of(config, APPLICANT_ID)] = ""
-    remember(config)
+    """Replace what stands in the fields by new fields: a browser that still shows the old ones cannot write over them.
+
+    One write: another press that cuts in finds all fields filled or none.
+    """
+    fitting = {feature.name: as_field(feature, values.get(feature.name)) for feature in config.features}
+    st.session_state[f"kept.{config.name}"] = Kept(fitting | {APPLICANT_ID: ""}, _kept(config).filled + 1)
 
 
 def typed(config: ProjectConfig) -> dict[str, Scalar | None]:
     """Return what stands in the fields, by feature."""
-    return {name: st.session_state.get(key_of(config, name)) for name in config.feature_names}
+    return {name: _held(config, name) for name in config.feature_names}
 
 
 def applicant_id(config: ProjectConfig) -> str | None:
     """Return the application number as typed, None when there is none."""
-    return str(st.session_state.get(key_of(config, APPLICANT_ID)) or "").strip() or None
+    return str(_held(config, APPLICANT_ID) or "").strip() or None
 
 
 def remember(config: ProjectConfig) -> None:
     """Keep what stands in the fields beside them: Streamlit forgets fields that a page does not draw."""
-    st.session_state[_kept(config)] = typed(config) | {APPLICANT_ID: applicant_id(config) or ""}
+    values = typed(config) | {APPLICANT_ID: applicant_id(config) or ""}
+    st.session_state[f"kept.{config.name}"] = Kept(values, _kept(config).filled)
 
 
 def key_of(config: ProjectConfig, name: str) -> str:
     """Return the session's key of a field; fields filled anew have a number behind it."""
-    filled = st.session_state.get(_filled(config), 0)
+    filled = _kept(config).filled
     return f"in.{config.name}.{name}" + (f"~{filled}" if filled else "")
 
 
-def _kept(config: ProjectConfig) -> str:
-    return f"kept.{config.name}"
+def _held(config: ProjectConfig, name: str) -> Scalar | None:
+    """What a field holds; one that is not drawn yet holds what it will start with."""
+    held: Scalar | None = st.session_state.get(key_of(config, name), _kept(config).values.get(name))
+    return held
 
 
-def _filled(config: ProjectConfig) -> str:
-    return f"filled.{config.name}"
+def _kept(config: ProjectConfig) -> Kept:
+    kept: Kept = st.session_state.get(f"kept.{config.name}") or Kept({**defaults(config), APPLICANT_ID: ""})
+    return kept
 
 
 def _number(feature: Feature, label: str, key: str, help_text: str) -> float | None:

@@ -24,6 +24,7 @@ def draw(project: str) -> None:
     if release.live is None or release.policy is None or config is None:
         return page.nothing_live(project, len(release.waiting))
     loading_desk.warm_desk(project)
+    desk.fill_wanted(config)
     sheet, run_id, below = desk.sheet_of(project), release.run_id, release.policy.approve_below
     left, right = states.two_sides()
     with left:

@@ -9,8 +9,10 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import loading
 from pipeline.project import load_project
 from tests.dashboard import opened
 from tests.dashboard.opened import answer, no_thread_outlives_its_home, words
@@ -140,6 +142,31 @@ def test_a_browser_that_still_shows_the_old_fields_scores_the_example_that_was_p
     score(app)
     (row,) = rows(live_home)
     assert row["outcome"] == "decline" and json.loads(str(row["inputs"]))["amount"] == field_of(app, "amount").value
+
+
+@pytest.mark.parametrize("next_press", ["score", "example_Low risk"])
+def test_a_press_that_cuts_in_while_an_example_is_read_loses_none(
+    live_home: LiveHome, monkeypatch: pytest.MonkeyPatch, next_press: str
+) -> None:
+    """As in Streamlit: the next press breaks off what the one before it still does, wherever it touches the session."""
+    app, read, presses = open_page(), loading.read_table, iter([True])
+
+    def broken_off_once(run_id: str, path: str) -> Any:
+        if next(presses, False):
+            st.stop()
+        return read(run_id, path)
+
+    monkeypatch.setattr(loading, "read_table", broken_off_once)
+    tree = app._tree
+    for field in (*app.number_input, *app.selectbox, *app.text_input):
+        field.set_value(field.value)
+    app.button(key="example_High risk").click().run()
+    app._tree = tree
+    app.button(key="example_High risk").set_value(False)
+    app.button(key=next_press).click().run()
+    assert not app.exception
+    decided = [row["outcome"] for row in rows(live_home)]
+    assert decided == (["decline"] if next_press == "score" else [])
 
 
 def test_examples_are_what_their_names_say(live_home: LiveHome) -> None:
