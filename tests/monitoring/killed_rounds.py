@@ -11,7 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+
+from pipeline.settings import Settings
+from pipeline.store.engine import open_store
+from tests.conftest import settings_of
+from tests.monitoring.made_traffic import copy_decisions, copy_release
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 120.0
@@ -38,6 +46,26 @@ def rounds(module: str, home: Path, env: Mapping[str, str] | None = None) -> Ite
 
         yield run
         process.stdin.close()
+
+
+def settings_told(home: Path) -> Settings:
+    """The settings of a home; its store is the one that `rounds` was told in the environment, else its own."""
+    own = settings_of(home)
+    return replace(own, database_url=os.environ.get("RISKDECK_DATABASE_URL", own.database_url))
+
+
+def store_of(home: Path, request: pytest.FixtureRequest, name: str) -> str:
+    """The home's own SQLite store, or a PostgreSQL one that knows what is released and decided in it."""
+    own = settings_of(home).database_url
+    if name == "sqlite":
+        return own
+    url = str(request.getfixturevalue("postgres_url"))
+    source, target = open_store(own), open_store(url)
+    copy_release(source, target)
+    copy_decisions(source, target)
+    source.dispose()
+    target.dispose()
+    return url
 
 
 def answer(rooms: Sequence[str], work: Callable[[], int]) -> None:

@@ -103,6 +103,15 @@ def copy_release(source: Engine, target: Engine) -> None:
             connection.execute(table.insert(), [dict(row) for row in reading.execute(select(table)).mappings()])
 
 
+def copy_decisions(source: Engine, target: Engine) -> None:
+    """Let another store hold the decisions of this one, in their order."""
+    columns = [column for column in decisions.columns if column.name != "seq"]
+    with source.connect() as reading, writing(target) as connection:
+        rows = [dict(row) for row in reading.execute(select(*columns).order_by(decisions.c.seq)).mappings()]
+        if rows:
+            connection.execute(decisions.insert(), rows)
+
+
 def record_book(engine: Engine, config: ProjectConfig, frame: pd.DataFrame, *, version: int = 1, seed: int = 0) -> int:
     """Record rows as decisions of the day in the project's time column, by the version's own policy; PDs are drawn."""
     pds = np.random.default_rng(seed).beta(1.2, 6, len(frame))

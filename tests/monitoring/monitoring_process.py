@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.monitoring.killed_rounds import answer
+from tests.monitoring.killed_rounds import answer, settings_told
 
 ROOMS = (
     "mlflow", "sklearn.ensemble", "lightgbm", "skops.io", "pipeline.monitoring.monitor", "pipeline.monitoring.drift",
@@ -15,13 +15,12 @@ def watch_once(home: Path) -> int:
     """One round as the command runs it; 0 when no watcher failed."""
     from pipeline.monitoring.monitor import run_monitor
     from pipeline.store.engine import open_store
-    from tests.conftest import settings_of
     from tests.monitoring.made_watch import RULES
     from tests.serving.conftest import PROJECT
 
-    engine = open_store(settings_of(home).database_url)
+    engine = open_store(settings_told(home).database_url)
     try:
-        report = run_monitor(settings_of(home), engine, PROJECT, monitoring=RULES)
+        report = run_monitor(settings_told(home), engine, PROJECT, monitoring=RULES)
     finally:
         engine.dispose()
     return len(report.faults)

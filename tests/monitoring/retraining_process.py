@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.monitoring.killed_rounds import answer
+from tests.monitoring.killed_rounds import answer, settings_told
 
 ROOMS = ("mlflow", "sklearn.ensemble", "lightgbm", "skops.io", "pipeline.monitoring.retrain", "pipeline.training.job")
 
@@ -12,10 +12,9 @@ def retrain_once(home: Path) -> int:
     """Retrain as the command does; 0 when the model ended in shadow."""
     from pipeline.project import open_project
     from pipeline.store.engine import open_store
-    from tests.conftest import settings_of
     from tests.monitoring.made_retraining import retrain_small
 
-    engine = open_store(settings_of(home).database_url)
+    engine = open_store(settings_told(home).database_url)
     try:
         result = retrain_small(engine, home, open_project(str(home / "recent.toml")))
     finally:

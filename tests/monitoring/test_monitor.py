@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from pipeline import contract
@@ -15,9 +15,8 @@ from pipeline.monitoring.monitor import current, monitoring_of, run_monitor
 from pipeline.monitoring.rounds import MonitorRound, last_round
 from pipeline.project_monitoring import Monitoring
 from pipeline.settings import Settings
-from pipeline.store.engine import open_store, writing
-from pipeline.store.tables import decisions
-from tests.monitoring.made_traffic import copy_release
+from pipeline.store.engine import open_store
+from tests.monitoring.made_traffic import copy_decisions, copy_release
 from tests.monitoring.made_watch import BAD, QUIET, RULES, engine, watched, watched_once
 from tests.monitoring.test_deliver import Server, server
 from tests.serving.conftest import PROJECT, LiveHome, live_engine, live_home, live_once
@@ -70,10 +69,7 @@ def test_every_round_leaves_a_row_of_what_it_judged_opened_and_missed(watched: L
 def test_postgresql_finds_the_same(watched: LiveHome, engine: Engine, postgres_url: str) -> None:
     other = open_store(postgres_url)
     copy_release(engine, other)
-    columns = [column for column in decisions.columns if column.name != "seq"]
-    with engine.connect() as source, writing(other) as target:
-        rows = source.execute(select(*columns).order_by(decisions.c.seq)).mappings().all()
-        target.execute(decisions.insert(), [dict(row) for row in rows])
+    copy_decisions(engine, other)
     settings = Settings(watched.settings.home, watched.settings.tracking_uri, postgres_url)
     there, here = (run_monitor(s, e, PROJECT, monitoring=RULES) for s, e in ((settings, other), (watched.settings, engine)))
     assert not there.faults and there.counted == here.counted == 2100
