@@ -62,7 +62,7 @@ def f1_recall(board: Board, config: ProjectConfig | None) -> tuple[Any, str, str
     n_tied = int(((shown["test_f1_hi"] >= best["test_f1_lo"]) & ~shown["is_leader"]).sum())
     n_others = len(shown) - 1
     title = f"{n_tied} of {n_others} others overlap the leader's F1 interval" if n_others > 0 else "One candidate so far"
-    left_out = " The prior-only baseline is left out." if is_baseline.any() else ""
+    left_out = " The prior, which gives everybody the same PD, is left out." if is_baseline.any() else ""
     first = f" The first {len(shown)} on validation are drawn." if len(shown) < len(runs) - is_baseline.sum() else ""
     said = f"Crosses are 95 % intervals.{_said_lines(costs) if lines is not None else ''}"
     return f1_recall_chart(shown, title, lines, board.currency), title, f"{said}{left_out}{first}"
