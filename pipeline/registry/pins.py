@@ -15,13 +15,14 @@ from pipeline import contract
 from pipeline.registry import ledger
 from pipeline.registry.ledger import LedgerError
 from pipeline.registry.runs import ArtifactMissing, read_artifact_bytes
+from pipeline.registry.versions import VersionError
 
 EVIDENCE: Final = "artifacts_sha256"
 """Where the hashes stand in a ledger row's evidence."""
 
 
-class PinError(ValueError):
-    """A file that is not the one the ledger names; the message names both hashes."""
+class PinError(VersionError):
+    """A file that is not the one the ledger names; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,20 @@ class Pins:
         return content
 
 
-def pins_of_run(run_id: str) -> dict[str, str | None]:
-    """Return the sha256 of each of `contract.PINNED_ARTIFACTS` as the run has it now, for a proposal's evidence."""
-    return {path: _sha256(run_id, path) for path in contract.PINNED_ARTIFACTS}
+def current_pins(engine: Engine, project: str, version: int, run_id: str) -> dict[str, str | None]:
+    """Return the sha256 of each of `contract.PINNED_ARTIFACTS` as the run has it now, for a proposal's evidence.
+
+    Raises PinError when the version's first proposal named others: it could not be loaded, and releasing it would stop scoring.
+    """
+    pins = read_pins(engine, project, version, run_id)
+    now = {path: _sha256(run_id, path) for path in contract.PINNED_ARTIFACTS}
+    changed = [path for path, wanted in pins.sha256.items() if now.get(path) != wanted]
+    if changed:
+        raise PinError(
+            f"{' and '.join(changed)} of version {version} changed after ledger row {pins.seq} named the sha256; "
+            "restore what was proposed, or release another version"
+        )
+    return now
 
 
 def read_pins(engine: Engine, project: str, version: int, run_id: str) -> Pins:

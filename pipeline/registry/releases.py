@@ -158,12 +158,12 @@ def _evidence(engine: Engine, registered: Version, policy_id: str) -> dict[str, 
         "model_sha256": registered.model_sha256,
         "data_sha256": versions.run_tags(registered.run_id).get(contract.TAG_DATA_SHA256),
         "policy_sha256": policy.sha256,
-        pins.EVIDENCE: pins.pins_of_run(registered.run_id),
+        pins.EVIDENCE: pins.current_pins(engine, registered.project, registered.number, registered.run_id),
     }
 
 
 def require_evidence(engine: Engine, entry: LedgerEntry) -> None:
-    """Refuse unless the row has its evidence and the version and policy are still those it names."""
+    """Refuse unless the row has its evidence and the version, its files and the policy are still those it names."""
     evidence, subject = entry.evidence, entry.subject
     gate = evidence.get("gate")
     if not isinstance(gate, dict) or gate.get("passed") is not True or not gate.get("rules"):
@@ -174,6 +174,7 @@ def require_evidence(engine: Engine, entry: LedgerEntry) -> None:
             f"version {registered.number} of {entry.project} is no longer the model in ledger row {entry.seq}: "
             "its run or its sha256 was changed in MLflow"
         )
+    pins.current_pins(engine, entry.project, registered.number, registered.run_id)
     if read_policy(engine, subject["policy_id"]).sha256 != evidence.get("policy_sha256"):
         raise ReleaseError(f"policy {subject['policy_id']!r} is no longer the one in ledger row {entry.seq}")
 

@@ -95,6 +95,19 @@ def test_the_promotion_carries_the_evidence_it_rests_on(desk: Desk) -> None:
     assert not promotion.actor_verified
 
 
+def test_what_stands_beside_the_model_is_neither_approved_nor_proposed_again_once_it_changed(desk: Desk) -> None:
+    first, (version, policy_id) = desk.version("one"), desk.version("two")
+    desk.approve(desk.propose(*first))
+    proposal = desk.propose(version, policy_id)
+    run_id = versions.read_version(PROJECT, version).run_id
+    desk.tracking.client.log_text(run_id, "other ranges", contract.ARTIFACT_RANGES)
+    sentence = f"{contract.ARTIFACT_RANGES} of version {version} changed after ledger row {proposal.seq} named the sha256"
+    for refused in (lambda: desk.approve(proposal), lambda: desk.propose(version, policy_id)):
+        with pytest.raises(ReleaseError, match=sentence):
+            refused()
+    assert desk.live() == (first[0], first[1], first[0]), "what decides goes on deciding"
+
+
 @pytest.mark.parametrize("approver", ["pm", " PM ", "p m", "P\u200bM", "\uff30\uff2d"])
 def test_nobody_approves_their_own_proposal_however_they_spell_their_name(desk: Desk, approver: str) -> None:
     proposal = desk.propose(*desk.version())
