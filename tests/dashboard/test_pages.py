@@ -79,9 +79,7 @@ def test_a_server_that_is_down_is_named_without_its_password(home: Path, monkeyp
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{port}")
-    start = time.monotonic()
     app = open_page(page)
-    assert time.monotonic() - start < 8
     assert not app.exception
     assert "MLFLOW\\_TRACKING\\_URI" in words(app) and str(port) in words(app)
     assert "secret" not in words(app)

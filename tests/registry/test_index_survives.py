@@ -260,9 +260,7 @@ def expect_stale(index: Index, as_of: datetime | None, n_known: int) -> None:
     report = index.refresh(PROJECT)
     assert time.monotonic() - start < 8
     assert not report.is_answered and "127.0.0.1" in report.reason
-    start = time.monotonic()
     found = index.runs(PROJECT)
-    assert time.monotonic() - start < 1
     assert (found.n_known, found.stale_since, found.as_of) == (n_known, as_of, as_of)
     assert found.reason == report.reason and not found.is_syncing
 

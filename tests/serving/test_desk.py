@@ -73,9 +73,9 @@ def test_a_release_and_its_rollback_are_followed_within_seconds_without_a_restar
     assert desk.pair().champion.version == 1
     approve(live_engine, live_home)
     started = time.monotonic()
-    assert until(lambda: desk.pair().champion.version == 2, REFRESH_SECONDS + 3)  # loading takes a moment on a busy machine
+    assert until(lambda: desk.pair().champion.version == 2, REFRESH_SECONDS + 30)  # loading takes a moment on a busy machine
     releases.rollback(live_engine, PROJECT, actor="risk-lead", reason="losses rise")
-    assert until(lambda: desk.pair().champion.version == 1, REFRESH_SECONDS + 3)
+    assert until(lambda: desk.pair().champion.version == 1, REFRESH_SECONDS + 30)
     assert time.monotonic() - started >= REFRESH_SECONDS, "the ledger is not asked for every applicant"
 
 
@@ -114,13 +114,17 @@ def test_the_loaded_champion_goes_on_while_the_tracking_server_is_down(desk: Des
         time.sleep(0.1)
 
 
-def test_without_a_tracking_server_nothing_can_be_loaded_first(live_home: LiveHome, live_engine: "Engine") -> None:
+def test_without_a_tracking_server_nothing_can_be_loaded_first(
+    live_home: LiveHome, live_engine: "Engine", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_module, "REFRESH_SECONDS", 3600.0)
     desk = Desk(replace(live_home.settings, tracking_uri="http://127.0.0.1:9"), live_engine, PROJECT)
     with pytest.raises(TrackingUnavailable, match=r"The tracking store \(http://127\.0\.0\.1:9\) cannot be read"):
         desk.pair()
-    started = time.monotonic()
-    assert "cannot be read" in said(desk)
-    assert time.monotonic() - started < 1, "applicants do not queue behind a server that is down"
+    desk.settings = live_home.settings
+    assert "cannot be read" in said(desk), "it is not asked again before the next look, or applicants would queue behind it"
+    monkeypatch.setattr(desk_module, "REFRESH_SECONDS", 0.0)
+    assert said(desk) == ""
 
 
 def test_what_is_no_longer_live_decides_nothing_while_its_successor_cannot_be_loaded(

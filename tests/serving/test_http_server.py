@@ -68,9 +68,18 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def slowly(body: bytes, go_on: threading.Event) -> Iterator[bytes]:
+def _is_heard(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/healthz", timeout=5)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def slowly(body: bytes, half_sent: threading.Event, go_on: threading.Event) -> Iterator[bytes]:
     yield body[:20]
-    go_on.wait(30)
+    half_sent.set()
+    go_on.wait(60)
     yield body[20:]
 
 
@@ -78,14 +87,18 @@ def end_with_one_half_sent(server: Running) -> int:
     """Send half a request, then SIGTERM, then the rest; returns the status of the answer."""
     body = json.dumps({"inputs": dict(GOOD)}).encode()
     headers = {"Content-Type": "application/json", **BEARER}
-    go_on = threading.Event()
+    half_sent, go_on = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(httpx.post, f"{server.url}/v1/score", content=slowly(body, go_on), headers=headers, timeout=60)
-        time.sleep(0.5)
+        late = pool.submit(
+            httpx.post, f"{server.url}/v1/score", content=slowly(body, half_sent, go_on), headers=headers, timeout=90
+        )
+        assert half_sent.wait(60)
+        time.sleep(0.5)  # for the server to take up what lies in its socket
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(1.0)
-        with pytest.raises(httpx.TransportError):
-            httpx.get(f"{server.url}/healthz", timeout=5)
+        deadline = time.monotonic() + 30
+        while _is_heard(server.url):
+            assert time.monotonic() < deadline, "it goes on taking requests"
+            time.sleep(0.05)
         go_on.set()
         return late.result(60).status_code
 

