@@ -84,7 +84,7 @@ def simulate(out: Path | None, rows: int | None, seed: int | None, without: list
 
 def check(name: str, data: Path | None, as_json: bool) -> int:
     """Check a data file against its project."""
-    from pipeline.training.job import check_data, read_data
+    from pipeline.data.intake import check_data, read_data
 
     project = open_project(name)
     frame, source, notes = read_data(project, data)
@@ -111,7 +111,7 @@ def show_check(report: "CheckReport", source: str, as_json: bool) -> None:
 
 def train(name: str, data: Path | None, jobs: int, as_json: bool) -> int:
     """Train every candidate of a project."""
-    from pipeline.training.job import CheckFailed
+    from pipeline.data.intake import CheckFailed
     from pipeline.training.job import train as run_job
 
     if jobs == 0:

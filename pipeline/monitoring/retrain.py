@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from pipeline import contract
 from pipeline.data.check import clean_table
+from pipeline.data.intake import RawRows, check_data, read_data
 from pipeline.data.snapshot import content_sha256
 from pipeline.monitoring.clock import as_of_day
 from pipeline.monitoring.retrain_need import ACTOR, Case, judge_need
@@ -36,7 +37,7 @@ from pipeline.registry.gate_evidence import gate_run
 from pipeline.registry.runs import read_runs, read_text
 from pipeline.settings import Settings
 from pipeline.training.bakeoff import Progress
-from pipeline.training.job import RawRows, check_data, read_data, train
+from pipeline.training.job import train
 
 Say = Callable[[str], None]
 

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from pipeline import contract as c
+from pipeline.data.intake import CheckFailed, read_data
 from pipeline.data.read import DataError
 from pipeline.data.snapshot import latest_snapshot
 from pipeline.project import open_project
 from pipeline.registry.runs import FAILED, read_runs
 from pipeline.settings import load_settings
-from pipeline.training.job import CheckFailed, Outcome, choose, rank_outcomes, read_data, train
+from pipeline.training.job import Outcome, choose, rank_outcomes, train
 from tests.conftest import LOGISTIC_ONLY, Trained, settings_of
 
 MACHINE = (c.FIT_SECONDS, c.LATENCY_MS)

@@ -11,11 +11,12 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from pipeline import contract as c
 from pipeline.data.check import check_table, clean_table
+from pipeline.data.intake import read_data
 from pipeline.data.read import read_table
 from pipeline.data.split import split_rows
 from pipeline.project import ProjectError, open_project, parse_project, read_project_text
 from pipeline.training.bakeoff import Fitted, list_candidates, run_bakeoff
-from pipeline.training.job import Outcome, choose, measure, read_data
+from pipeline.training.job import Outcome, choose, measure
 
 HERE = Path(__file__).parent
 
