@@ -46,17 +46,26 @@ def cut(found: Cut) -> Answer:
         text = f"Approve everybody: at these costs no cut-off pays on {found.n_valid:,} validation applicants{within}."
         return Answer(text, "Raise the cost of a missed defaulter below to see when one would.", is_firm=False)
     kept, lo, hi = found.saved
+    on_validation = f"Cheapest on {found.n_valid:,} validation applicants{within}{_freedom(found)}"
+    if lo == hi == 0:
+        same = f"the cheapest cut-off, a PD of {percent(found.chosen)}, decides as {said_baseline(found.baseline)}"
+        return Answer(f"Nothing to change: {same} on all {found.n:,} test applicants.", on_validation)
     verb, ends = ("saves", (lo, hi)) if kept >= 0 else ("loses", (-hi, -lo))
     interval = f" [{money(ends[0])}, {money(ends[1])}]" if math.isfinite(lo) else ""
-    per_year = f" About {short_money(abs(found.per_year), found.currency)} a year at {found.volume:,} applications." if (
-        found.volume and math.isfinite(found.per_year)) else ""  # fmt: skip
+    start = "Decline from a PD of" if kept >= 0 else "No gain from the cheapest cut-off, a PD of"
     text = (
-        f"Decline from a PD of {percent(found.chosen)}: per 1,000 applications it {verb} "
+        f"{start} {percent(found.chosen)}: per 1,000 applications it {verb} "
         f"{money(abs(kept), found.currency)}{interval} against {said_baseline(found.baseline)}, on {found.n:,} test applicants."
     )
-    return Answer(
-        text, f"{per_year} Cheapest on {found.n_valid:,} validation applicants{within}{_freedom(found)}".strip(), lo > 0
-    )
+    chance = " The interval includes zero: it may be chance." if lo <= 0 <= hi else ""
+    return Answer(text, f"{_per_year(found)}{chance} {on_validation}".strip(), lo > 0)
+
+
+def _per_year(found: Cut) -> str:
+    if not found.volume or not math.isfinite(found.per_year):
+        return ""
+    what = "About" if found.per_year >= 0 else "A loss of about"
+    return f"{what} {short_money(abs(found.per_year), found.currency)} a year at {found.volume:,} applications."
 
 
 def _freedom(found: Cut) -> str:

@@ -37,9 +37,17 @@ def test_a_saving_is_told_with_its_interval_and_is_firm_only_above_zero(
     answer = cut_answers.cut(found(saved=saved))
     assert said in answer.text
     assert answer.is_firm == is_firm
+    assert ("it may be chance" in answer.detail) == (saved[1] <= 0 <= saved[2])
 
 
 def test_a_cutoff_that_does_not_pay_is_not_recommended() -> None:
+    lost = cut_answers.cut(found(saved=(-20.0, -45.0, -5.0), per_year=-600.0, volume=30_000, baseline="today's policy"))
+    assert lost.text.startswith("No gain from the cheapest cut-off, a PD of 20.0 %: per 1,000 applications it loses 20 EUR")
+    assert lost.detail.startswith("A loss of about 600 EUR a year at 30,000 applications. Cheapest on")
+    same = cut_answers.cut(found(saved=(0.0, 0.0, 0.0), baseline="today's policy"))
+    assert same.text == (
+        "Nothing to change: the cheapest cut-off, a PD of 20.0 %, decides as today's policy on all 100 test applicants."
+    )
     never = cut_answers.cut(found(math.inf))
     assert never.text.startswith("Approve everybody") and not never.is_firm
 
