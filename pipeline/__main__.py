@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline import commands
+from pipeline import commands, commands_release, commands_reproduce
 from pipeline.console import show_json, show_line
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -90,7 +90,7 @@ def reproduce(
 ) -> None:
     """Train a run or score a decision again and compare every number to the last digit; exit 1 when one differs."""
     with commands.plain_errors():
-        raise SystemExit(commands.reproduce(wanted, as_json))
+        raise SystemExit(commands_reproduce.reproduce(wanted, as_json))
 
 
 @app.command()
@@ -265,7 +265,7 @@ def outcomes(
 def ledger(project: ProjectName, as_json: AsJson = False) -> None:
     """Print the ledger and verify its chain; exit 1 when it is broken or MLflow's alias disagrees."""
     with commands.plain_errors():
-        raise SystemExit(commands.history(project, as_json, verify=True))
+        raise SystemExit(commands_release.history(project, as_json, verify=True))
 
 
 @release.command()
@@ -280,21 +280,21 @@ def propose(
 ) -> None:
     """Register a gated run, write its policy and propose both."""
     with commands.plain_errors():
-        _tell(commands.propose(project, run, (approve_below, decline_above), actor, reason), as_json)
+        _tell(commands_release.propose(project, run, (approve_below, decline_above), actor, reason), as_json)
 
 
 @release.command()
 def approve(proposal: Proposal, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Approve a proposal by its number, as another person than its proposer; its version and policy go live."""
     with commands.plain_errors():
-        _tell(commands.decide("approve", proposal, actor, reason), as_json)
+        _tell(commands_release.decide("approve", proposal, actor, reason), as_json)
 
 
 @release.command()
 def reject(proposal: Proposal, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Reject a proposal, or withdraw your own."""
     with commands.plain_errors():
-        _tell(commands.decide("reject", proposal, actor, reason), as_json)
+        _tell(commands_release.decide("reject", proposal, actor, reason), as_json)
 
 
 @release.command()
@@ -308,21 +308,21 @@ def route(
 ) -> None:
     """Run a proposal's version beside the live one, as challenger."""
     with commands.plain_errors():
-        _tell(commands.route(proposal, mode, share, actor, reason), as_json)
+        _tell(commands_release.route(proposal, mode, share, actor, reason), as_json)
 
 
 @release.command()
 def rollback(project: ProjectName, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Go back to the version and policy that were live before."""
     with commands.plain_errors():
-        _tell(commands.rollback(project, actor, reason), as_json)
+        _tell(commands_release.rollback(project, actor, reason), as_json)
 
 
 @release.command()
 def history(project: ProjectName, as_json: AsJson = False) -> None:
     """Print every step of the project's releases."""
     with commands.plain_errors():
-        raise SystemExit(commands.history(project, as_json, verify=False))
+        raise SystemExit(commands_release.history(project, as_json, verify=False))
 
 
 def _tell(done: dict[str, Any], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What each verb does, between the words of the command line and the rooms that do the work.
+"""What the verbs from data to gate do, between the words of the command line and the rooms that do the work; and what all share.
 
 Rooms are imported where they are used: `--help` and a refused word must not wait for MLflow.
 """
@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import contract
-from pipeline.console import DONE, NO, WRONG, progress_bar, say, show_json, show_line, show_table, stop
+from pipeline.console import DONE, NO, progress_bar, say, show_json, show_line, show_table, stop
 from pipeline.project import ProjectError, open_project
 from pipeline.settings import load_settings, quiet_mlflow
 
@@ -192,121 +192,3 @@ def show_gate(result: "GateResult", run_id: str, as_json: bool) -> None:
     show_table(f"Gate of run {run_id}", ("", "rule", "found", "needed", "margin", "note"), rows, right=("margin",))
     failed = [f"{r.name} ({r.found})" for r in result.rules if not r.passed]
     show_line(f"failed: {'; '.join(failed)}" if failed else f"passed: all {len(result.rules)} rules")
-
-
-def propose(
-    name: str, run_id: str | None, cutoffs: tuple[float | None, float | None], actor: str, reason: str
-) -> dict[str, Any]:
-    """Register a gated run, write its policy and propose both; returns what was written."""
-    from pipeline.registry.proposals import own_choice, propose_policy
-
-    config = open_project(name).config
-    run_id = chosen_or(config.name, run_id)
-    choice = own_choice(run_id, config.costs, *cutoffs)
-    with open_engine() as engine:
-        done = asdict(propose_policy(engine, config.name, run_id, choice, actor=actor, reason=reason))
-    outcomes = done.pop("outcomes")
-    shown = ("approval_rate", "recall", contract.COST, "saving_per_1000")
-    return done | {contract.metric_key(split, name): outcomes[split][name] for split in contract.SPLITS for name in shown}
-
-
-def decide(step: str, proposal: int, actor: str, reason: str) -> dict[str, Any]:
-    """Approve or reject a proposal."""
-    from pipeline.registry import releases
-
-    act = releases.approve if step == "approve" else releases.reject
-    with open_engine() as engine:
-        entry = act(engine, proposal, actor=actor, reason=reason)
-    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
-
-
-def rollback(name: str, actor: str, reason: str) -> dict[str, Any]:
-    """Go back to what was live before."""
-    from pipeline.registry import releases
-
-    with open_engine() as engine:
-        entry = releases.rollback(engine, open_project(name).config.name, actor=actor, reason=reason)
-    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
-
-
-def route(proposal: int, mode: str, share: float, actor: str, reason: str) -> dict[str, Any]:
-    """Start, change or stop the challenger."""
-    from pipeline.registry import routing
-
-    with open_engine() as engine:
-        entry = routing.route(engine, proposal, mode=mode, share=share, actor=actor, reason=reason)
-    return {"seq": entry.seq, "event": entry.event, **entry.subject, "actor": actor, "actor_verified": entry.actor_verified}
-
-
-def history(name: str, as_json: bool, *, verify: bool) -> int:
-    """Print a project's ledger, and with `verify` whether its chain is unbroken and MLflow's alias agrees."""
-    from pipeline.registry import ledger, releases
-
-    project = open_project(name).config.name
-    with open_engine() as engine:
-        table = releases.history(engine, project)
-        problems = ledger.verify(engine, project) if verify else []
-        differs = releases.alias_differs(engine, project) if verify else None
-    problems += [differs] if differs else []
-    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-    if as_json:
-        show_json({"project": project, "rows": rows, "problems": problems})
-    else:
-        _show_history(project, rows)
-        for problem in problems:
-            say(problem)
-        if verify and not problems:
-            show_line(f"{len(rows)} rows, chain unbroken, alias agrees")
-    return NO if problems else DONE
-
-
-def _show_history(project: str, rows: list[dict[str, Any]]) -> None:
-    cells = [
-        (
-            r["seq"], f"{r['at']:%Y-%m-%d %H:%M}", r["event"], r["model_version"] or "", r["policy_id"] or "",
-            r["actor"] + ("" if r["actor_verified"] else " (typed, unverified)"), r["reason"], r["hash"][:12],
-        )
-        for r in rows
-    ]  # fmt: skip
-    show_table(f"Ledger of {project} (UTC)", ("row", "at", "event", "version", "policy", "by", "why", "hash"), cells)
-
-
-def reproduce(wanted: str, as_json: bool) -> int:
-    """Train a run again, or score a decision again, and compare every number."""
-    return reproduce_decision(wanted, as_json) if "-" in wanted else reproduce_run(wanted, as_json)
-
-
-def reproduce_decision(decision_id: str, as_json: bool) -> int:
-    """Score a recorded decision with its own version and policy and compare PD, grade, outcome and reasons."""
-    from pipeline.serving.again import show_again
-    from pipeline.serving.decision_log import read_decision
-
-    with open_engine() as engine:
-        decision = read_decision(engine, decision_id)
-        if decision is None:
-            raise ProjectError(f"there is no decision {decision_id!r}; its id stands in the answer that it was given with")
-        again = show_again(load_settings(), engine, decision)
-    if as_json:
-        show_json({**asdict(again), "is_identical": again.is_identical})
-    else:
-        for line in (*again.notes, *again.differences):
-            say(line)
-        tell = say if again.problem else show_line
-        tell(f"decision {decision_id} by version {decision.model_version}: {again.verdict}")
-    return WRONG if again.problem else DONE if again.is_identical else NO
-
-
-def reproduce_run(run_id: str, as_json: bool) -> int:
-    """Train a run again and compare every number."""
-    from pipeline.registry import reproduce as again
-
-    with progress_bar("Fitting again") as move:
-        result = again.reproduce_run(load_settings(), run_id, progress=move)
-    if as_json:
-        show_json({**asdict(result), "is_identical": result.is_identical})
-        return DONE if result.is_identical else NO
-    for line in (*result.surroundings, *result.differences):
-        say(line)
-    verdict = "identical to the last digit" if result.is_identical else f"{len(result.differences)} differ"
-    show_line(f"run {run_id}: {result.n_metrics} metrics and {result.n_pds:,} PDs compared, {verdict}")
-    return DONE if result.is_identical else NO

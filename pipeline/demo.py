@@ -11,7 +11,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from pipeline import commands, commands_replay
+from pipeline import commands, commands_release, commands_replay
 from pipeline.console import DONE, NO, WRONG, progress_bar, say
 from pipeline.project import open_project
 from pipeline.settings import load_settings
@@ -66,8 +66,8 @@ def bring_live() -> int:
     if not result.passed:
         return NO
     say("Releasing: proposed by one, approved by another")
-    done = commands.propose(PROJECT, run_id, (None, None), PROPOSER, "the demo's first release, cut-off of least cost")
-    commands.decide("approve", done["proposal"], APPROVER, "gate passed; the demo's second pair of eyes")
+    done = commands_release.propose(PROJECT, run_id, (None, None), PROPOSER, "the demo's first release, cut-off of least cost")
+    commands_release.decide("approve", done["proposal"], APPROVER, "gate passed; the demo's second pair of eyes")
     say(f"Version {done['version']} of {PROJECT} is live with policy {done['policy']}")
     return DONE
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from pipeline import commands
+from pipeline import commands_release
 from pipeline import contract as c
 from pipeline.data.snapshot import read_snapshot
 from pipeline.data.split import split_rows
@@ -42,8 +42,8 @@ def release(trained: Trained, engine: Engine, candidate: str) -> int:
     """Gate, propose by one, approve by another; returns the version that is live."""
     run_id = trained.run_id(candidate)
     assert gate_run(trained.settings, engine, run_id).passed
-    done = commands.propose(str(trained.toml), run_id, (None, None), "pm", "first release")
-    commands.decide("approve", done["proposal"], "risk-lead", "gate passed")
+    done = commands_release.propose(str(trained.toml), run_id, (None, None), "pm", "first release")
+    commands_release.decide("approve", done["proposal"], "risk-lead", "gate passed")
     return int(done["version"])
 
 
