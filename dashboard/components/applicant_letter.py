@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard import decision_store
 from dashboard.casework import Case
 from dashboard.labels import plain
 from pipeline import contract
+from pipeline.store.address import StoreError
 
 if TYPE_CHECKING:
     from pipeline.serving.live import LiveModel
@@ -15,15 +17,17 @@ if TYPE_CHECKING:
 
 def letter(case: Case, live: "LiveModel") -> None:
     """Draw the letter, or say that an approval has none."""
-    if case.decision.outcome == contract.APPROVE:
-        st.markdown("An approval has no adverse-action letter.")
-        return
     from pipeline.serving.letter import adverse_action_letter
 
     try:
-        lender = live.config.underwriting.lender
-        text = adverse_action_letter(case.decision, live.config, lender=lender, when=datetime.now(UTC).date())
-    except ValueError as error:
+        made = decision_store.overrides_of(case.decision.id) if case.decision.outcome == contract.REVIEW else ()
+        if (made[-1].outcome if made else case.decision.outcome) == contract.APPROVE:
+            st.markdown("An approval has no adverse-action letter.")
+            return
+        lender, today = live.config.underwriting.lender, datetime.now(UTC).date()
+        last = made[-1] if made else None
+        text = adverse_action_letter(case.decision, live.config, lender=lender, when=today, override=last)
+    except (ValueError, StoreError) as error:
         st.error(plain(error), icon=":material/block:")
         return
     st.download_button(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 FINAL: Final = (contract.APPROVE, contract.DECLINE)
 
 
-def override(decision: Decision, config: ProjectConfig) -> None:
-    """Draw what was decided so far about a review, and the form; writing happens only when it is sent.
+def override(decision: Decision, config: ProjectConfig) -> "tuple[Override, ...]":
+    """Draw what was decided so far about a review, and the form; writing happens only when it is sent. Returns all that stands.
 
     config: the project as the run of the deciding version logged it; its list of reasons is the one to choose from.
     """
@@ -30,7 +30,7 @@ def override(decision: Decision, config: ProjectConfig) -> None:
             made = overrides_of(loading_desk.store_engine(), decision.id)
     except LogError as error:
         st.error(plain(error), icon=":material/lock:")
-        return
+        return ()
     place, own = st.container(), decision.id  # of this decision alone: a note written about one person stays with that person
     with st.form(f"override.{own}", border=True):
         st.markdown("**A person decides this review**")
@@ -47,6 +47,7 @@ def override(decision: Decision, config: ProjectConfig) -> None:
             made = [*made, *_send(decision, outcome or "", reason or "", note, name, reasons)]
         for one in made:
             st.success(said(one), icon=":material/gavel:")
+    return tuple(made)
 
 
 def said(made: "Override") -> str:

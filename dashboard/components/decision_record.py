@@ -27,7 +27,7 @@ def show_record(decision: Decision, overrides: "tuple[Override, ...]", config: P
         _reasons(decision, config)
         _shadow(decision)
         if decision.outcome == contract.REVIEW and config is not None:
-            override(decision, config)
+            overrides = override(decision, config)
         else:
             _overrides(overrides)
     with right:
@@ -102,19 +102,21 @@ def _take_away(decision: Decision, overrides: "tuple[Override, ...]", config: Pr
             "Record (JSON)", decision_book.as_json(decision, overrides), f"decision-{decision.id}.json", "application/json",
             key="download_record", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        if decision.outcome != contract.APPROVE and config is not None:
+        last = overrides[-1] if overrides else None
+        if (last or decision).outcome != contract.APPROVE and config is not None:
             st.download_button(
-                "Letter (text)", lambda: _letter(decision, config), f"letter-{decision.id}.txt", "text/plain",
+                "Letter (text)", lambda: _letter(decision, config, last), f"letter-{decision.id}.txt", "text/plain",
                 key="download_letter", icon=":material/mail:", on_click="ignore",
             )  # fmt: skip
 
 
-def _letter(decision: Decision, config: ProjectConfig) -> str:
+def _letter(decision: Decision, config: ProjectConfig, last: "Override | None") -> str:
     from datetime import UTC, datetime
 
     from pipeline.serving.letter import adverse_action_letter
 
-    return adverse_action_letter(decision, config, lender=config.underwriting.lender, when=datetime.now(UTC).date())
+    lender, today = config.underwriting.lender, datetime.now(UTC).date()
+    return adverse_action_letter(decision, config, lender=lender, when=today, override=last)
 
 
 def close() -> None:

@@ -304,6 +304,8 @@ def test_a_review_is_overridden_with_a_reason_and_shown_as_recorded(live_home: L
     assert (made["author"], made["outcome"], made["reason"]) == ("analyst", "approve", "Other (see note)")
     own(app.button, "send_override").click().run()
     assert len(rows(live_home, "overrides")) == 1, "a second press changes nothing"
+    app.query_params["case"] = "Letter"
+    assert "An approval has no adverse-action letter" in words(app.run())
 
 
 def test_what_was_written_about_one_applicant_does_not_stand_under_the_next(live_home: LiveHome) -> None:

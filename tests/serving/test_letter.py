@@ -1,11 +1,13 @@
 """The letter says what was decided, by whom and why, in the project's words, and nothing of the model."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
 from pipeline.project import load_project
 from pipeline.serving.letter import adverse_action_letter
+from pipeline.serving.overrides import Override
 from pipeline.serving.records import Decision, Reason
 
 CONFIG = load_project("simulated")
@@ -27,8 +29,8 @@ def decision(outcome: str = "decline", reasons: tuple[Reason, ...] = REASONS, ap
     )  # fmt: skip
 
 
-def letter(**fields: object) -> str:
-    return adverse_action_letter(decision(**fields), CONFIG, lender="Harbour Credit", when=WHEN)
+def letter(override: Override | None = None, **fields: Any) -> str:
+    return adverse_action_letter(decision(**fields), CONFIG, lender="Harbour Credit", when=WHEN, override=override)
 
 
 def test_a_decline_names_action_reasons_in_order_lender_date_and_reference() -> None:
@@ -69,6 +71,22 @@ def test_one_reason_is_written_in_the_singular_and_doubles_stand_once() -> None:
 
 def test_without_recorded_reasons_the_right_to_them_is_told() -> None:
     assert "right to be told the specific reasons" in letter(reasons=())
+
+
+def by_a_person(outcome: str) -> Override:
+    return Override("o1", "018f-abc", datetime(2026, 5, 4, 9, tzinfo=UTC), outcome, "Income not shown", "see file", "analyst")
+
+
+def test_a_review_that_a_person_declined_is_a_decline_of_that_day_whose_reasons_are_to_be_looked_at() -> None:
+    text = " ".join(letter(outcome="review", override=by_a_person("decline")).split())
+    assert "decided on 2026-05-04 that we cannot approve it" in text and "has not been decided yet" not in text
+    assert "[A person declined this application" in text and "analyst" not in text and "see file" not in text
+    assert "[A person declined" not in letter()
+
+
+def test_a_review_that_a_person_approved_has_no_letter() -> None:
+    with pytest.raises(ValueError, match="is an approval"):
+        letter(outcome="review", override=by_a_person("approve"))
 
 
 def test_a_review_says_that_a_person_decides_and_declines_nothing() -> None:
