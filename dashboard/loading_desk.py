@@ -46,7 +46,7 @@ def warm_desk(project: str) -> None:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _warm(home: str, uri: str, url: str, project: str) -> "threading.Thread":  # noqa: ARG001  # where, for the cache key
     def load() -> None:
-        from pipeline.serving import decision_log  # noqa: F401
+        from pipeline.serving import decision_log  # noqa: F401  # needed with the first answer
         from pipeline.serving.records import ServingError
         from pipeline.serving.scorer import assess
         from pipeline.store.engine import StoreError

@@ -141,7 +141,10 @@ def _drift(places: str, project: str, asked: "Asked") -> "Drift | None":  # noqa
 
 
 @st.cache_data(ttl=loading.FOREVER_SECONDS, max_entries=64, show_spinner=False)
-def _sample(url: str, project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:  # noqa: ARG001
+def _sample(
+    url: str, n: int,  # noqa: ARG001  # where they are and how many: the cache key
+    project: str, version: int, feature: str, first: date, last: date,
+) -> DataFrame:  # fmt: skip
     from pipeline.monitoring.drift_sample import sample_decisions
 
     return sample_decisions(loading_desk.store_engine(), project, version, feature, first, last)
@@ -149,7 +152,7 @@ def _sample(url: str, project: str, version: int, feature: str, first: date, las
 
 def decision_sample(project: str, version: int, feature: str, first: date, last: date, n: int) -> DataFrame:
     """A stated sample of decisions as `drift_sample.sample_decisions` draws it; n: decisions of the window, a sign of news."""
-    return _sample(load_settings().database_url, project, version, feature, first, last, n)
+    return _sample(load_settings().database_url, n, project, version, feature, first, last)
 
 
 def forget_counts() -> None:

@@ -1,4 +1,4 @@
-"""What the verbs from data to gate do, between the words of the command line and the rooms that do the work; and what all share.
+"""What the verbs from data to gate do, between the command line and the rooms that do the work, and what all verbs share.
 
 Rooms are imported where they are used: `--help` and a refused word must not wait for MLflow.
 """

@@ -190,7 +190,8 @@ class _Replay:
         positions = self._file.became_known(after, until)
         counted = self._recorded.is_approved(positions) if self._order.approved_only else self._recorded.is_decided(positions)
         told = positions[counted]
-        subjects = np.where(self._file.subjects[told] == None, self._recorded.ids[told], self._file.subjects[told])  # noqa: E711
+        named = self._file.subjects[told]
+        subjects = np.where(named == None, self._recorded.ids[told], named)  # noqa: E711  # by element
         frame = self._file.outcomes.loc[told, ["known_at", "defaulted", "cash"]].assign(subject_id=subjects)
         recorded = record_outcomes(self._desk.engine, self._desk.project, frame) if len(told) else OutcomesRecorded()
         self._move(label, len(positions))
