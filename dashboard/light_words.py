@@ -91,6 +91,8 @@ def data_light(watch: Watch, labels: Labels, checks: Mapping[str, Any] | None) -
         return Light("Data", LOOK, f"{watch.uncounted:,} {noun} not watched yet: the monitor has not counted them.", DRIFT)
     if {"profiles", "drift"} & set(watch.last.failed):
         return Light("Data", UNKNOWN, f"The last round, as of {watch.last.as_of}, could not look at inputs.", WATCH)
+    if watch.too_few:
+        return Light("Data", UNKNOWN, watch.too_few, DRIFT)
     return Light("Data", GOOD, f"No rule on inputs is broken, as of {watch.last.as_of}.", DRIFT)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from dashboard import loading_desk, loading_risk, loading_watch
+from pipeline.contract import PROFILE_DECISION
 from pipeline.project import ProjectConfig
 from pipeline.store.address import StoreError
 
@@ -43,6 +44,8 @@ class Watch:
     maturing: Maturing | None = None
     last: "MonitorRound | None" = None
     """The newest round of the watch."""
+    too_few: str = ""
+    """Why no rule on inputs can judge: no period yet has enough decisions."""
     problem: str = ""
 
     @property
@@ -67,13 +70,29 @@ def _read(project: str, config: ProjectConfig | None) -> Watch:
         return Watch()
     state = loading_watch.store_state(project)
     left = tuple(alert for alert in loading_watch.alerts(project) if alert.state != "resolved")
-    health, maturing = None, None
+    health, maturing, too_few = None, None, ""
     if state.last_decision is not None:
         grain = config.monitoring.granularity if config else "month"
         health = loading_watch.health(project, state.last_decision.date(), grain, 1)
     if config is not None:
         maturing = next_to_mature(project, as_of, config.data.outcome_months)
-    return Watch(left, as_of, state.uncounted, state.finding.fault, health, maturing, loading_watch.last_round(project))
+        too_few = few_to_judge(project, config)
+    return Watch(
+        left, as_of, state.uncounted, state.finding.fault, health, maturing, loading_watch.last_round(project), too_few
+    )
+
+
+def few_to_judge(project: str, config: ProjectConfig) -> str:
+    """Say why no rule on inputs can judge, "" where some period of the last `MONTHS` months has enough decisions."""
+    span, needed, grain = loading_risk.profile_span(project), config.monitoring.min_rows, config.monitoring.granularity
+    if span is None:
+        return ""
+    first = max(span[0], (pd.Timestamp(span[1]).to_period("M") - (MONTHS - 1)).start_time.date())
+    counts = loading_risk.counts(project, first, span[1], grain, features=(PROFILE_DECISION,))
+    most = int(counts.groupby("period")["count"].sum().max()) if len(counts) else 0
+    return (
+        "" if most >= needed else f"Too few decisions to judge inputs: at most {most:,} a {grain}, and {needed:,} are needed."
+    )
 
 
 def money(project: str) -> "pd.DataFrame | str":

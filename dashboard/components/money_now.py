@@ -50,7 +50,7 @@ def _kept(last: pd.Series, currency: str) -> str:
     if not (math.isfinite(promised) and is_sure):
         return said
     if last["lo"] <= promised <= last["hi"]:
-        return f"{said}, as the {money(promised)} promised"
+        return f"{said}; {money(promised)} were promised"
     return f"{said}, {'more' if last['value'] > promised else 'less'} than the {money(promised)} promised"
 
 

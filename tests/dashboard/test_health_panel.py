@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import health_words, overview_book
+from dashboard import health_words, light_words, overview_book
 from dashboard.batch_jobs import REFUSED, Job
 from dashboard.charts.health import latency_chart, volume_chart
+from dashboard.overview_book import Watch
 from pipeline import contract
 from pipeline.monitoring.alerts import acknowledge, open_alerts
 from pipeline.monitoring.health import read_health
 from pipeline.monitoring.profiles import update_profiles
-from pipeline.monitoring.rounds import record_round
+from pipeline.monitoring.rounds import MonitorRound, record_round
 from pipeline.monitoring.rules import judge
 from pipeline.monitoring.signals import signal_table
 from pipeline.project_monitoring import Rule
@@ -109,9 +110,13 @@ def test_a_moved_alias_stands_first_among_what_was_looked_at(busy: LiveHome) -> 
     assert "somebody moved the alias" in looked[0] and len(looked) == 4
 
 
-def test_the_lights_are_good_where_no_rule_is_broken_and_say_why(busy: LiveHome) -> None:
+def test_the_lights_are_good_only_where_enough_was_judged_and_say_why(busy: LiveHome) -> None:
     app = open_page("views/overview.py")
-    assert "Good" in light(app, "Data") and "No rule on inputs is broken, as of 2025-06-10" in light(app, "Data")
+    few = "Too few decisions to judge inputs: at most 30 a month, and 500 are needed."
+    assert "Not known" in light(app, "Data") and few in light(app, "Data")
+    seen = Watch(as_of=DAY.date(), last=MonitorRound(DAY, DAY.date(), 99, 0))
+    judged = light_words.data_light(seen, {}, None)
+    assert (judged.state, judged.sentence) == ("good", "No rule on inputs is broken, as of 2025-06-10.")
     assert "Look" in light(app, "Service") and "1 failed" in light(app, "Service")
     assert "ROC AUC" in light(app, "Model")
     assert "The 30 decisions of 2025-05 mature in 355 days, on 2026-05-31" in words(app)
