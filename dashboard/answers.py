@@ -39,7 +39,9 @@ def ship(
     currency: str,
     champion: str = "",
 ) -> Answer:
-    """Say which candidate to ship and whether it is really better than the next best on validation.
+    """Say which candidate to ship and whether it is really better than the next best on validation, or than the live model.
+
+    A live model is kept until something is better than it beyond chance.
 
     difference: as `loading_money.difference` gives it, run less rival; rival: its escaped name, "" when there is none; by: the
     metric that chose on validation; champion: the live run's escaped name, "" when nothing is live.
@@ -49,21 +51,27 @@ def ship(
     chosen = f"Best of {n_candidates:,} on validation by {label_of(by).text}; reported on test, where nothing was chosen."
     if not rival:
         return Answer(start, "It is the only complete candidate here: train more to know whether it is good.", is_firm=False)
+    keep = f"Keep the live model, {rival}: {name} leads on validation, but"
     if difference is None:
+        if rival == champion:
+            text = f"{keep} cannot be compared with it row by row: scored rows are missing."
+            return Answer(text, f"{name}: {headline(run)}. {chosen}", is_firm=False)
         return Answer(start, f"{chosen} It cannot be compared with {rival_said}, row by row: scored rows are missing.", False)
     metric = "cost" if by == contract.COST else by
     row = difference.loc[[metric]].iloc[0]
     better, worse = _sides(row, label_of(by).direction)
     gap = _gap(row, by, currency)
     of_rival = _gap(_seen_from_b(row), by, currency)
-    sure = f"probability that {name} is better {number(float(row['prob_a_better']), 2)}"
+    prob = number(float(row["prob_a_better"]), 2)
+    sure = f"{chosen} On the same test rows: probability that {name} is better {prob}."
     if better:
-        return Answer(f"{start} Better than {rival_said}: {gap}.", f"{chosen} On the same test rows: {sure}.")
+        return Answer(f"{start} Better than {rival_said}: {gap}.", sure)
     if worse:
-        text = f"Do not ship on this evidence: validation prefers {name}, but on test {rival} is better: {of_rival}."
-        return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
-    text = f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {of_rival}."
-    return Answer(text, f"{chosen} On the same test rows: {sure}.", is_firm=False)
+        what = f"Keep {name} for now" if name == champion else "Do not ship on this evidence"
+        return Answer(f"{what}: validation prefers {name}, but on test {rival} is better: {of_rival}.", sure, is_firm=False)
+    if rival == champion:
+        return Answer(f"{keep} on test it is not distinguishable: {gap}.", f"{name}: {headline(run)}. {sure}", is_firm=False)
+    return Answer(f"{start} {rival_said[0].upper()}{rival_said[1:]}, is not distinguishable: {of_rival}.", sure, is_firm=False)
 
 
 def why_not(near: pd.DataFrame, paired: pd.DataFrame, names: Mapping[str, str], by: str, n_further: int, currency: str) -> str:

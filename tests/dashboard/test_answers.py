@@ -63,11 +63,20 @@ def test_a_difference_is_told_with_its_interval_in_the_right_direction(
     assert answer.is_firm == is_firm
 
 
-def test_the_live_model_is_kept_and_is_what_others_must_beat() -> None:
+def test_the_live_model_is_kept_until_another_is_better_beyond_chance() -> None:
     kept = answers.ship(RUN, "a", "b", difference(0.003, -0.01, 0.016), "f1", 3, "EUR", champion="a")
     assert kept.text.startswith("Keep a:") and "The next best, b, is not distinguishable" in kept.text
     beaten = answers.ship(RUN, "a", "b", difference(0.03, 0.01, 0.05), "f1", 3, "EUR", champion="b")
     assert beaten.text.startswith("Ship a:") and "Better than the live model, b:" in beaten.text
+    tied = answers.ship(RUN, "a", "b", difference(0.003, -0.01, 0.016), "f1", 3, "EUR", champion="b")
+    assert tied.text == (
+        "Keep the live model, b: a leads on validation, but on test it is not distinguishable: F1 +0.003 [−0.010, +0.016]."
+    )
+    assert tied.detail.startswith("a: recall 0.700 [0.680, 0.720]") and not tied.is_firm
+    unknown = answers.ship(RUN, "a", "b", None, "f1", 3, "EUR", champion="b")
+    assert unknown.text.startswith("Keep the live model, b: a leads on validation, but cannot be compared with it row by row")
+    worse = answers.ship(RUN, "a", "b", difference(-0.03, -0.05, -0.01), "f1", 3, "EUR", champion="a")
+    assert worse.text.startswith("Keep a for now: validation prefers a, but on test b is better")
     runs = table({"run_id": "a"}, {"run_id": "b"}, {"run_id": "c"})
     assert [str(r["run_id"]) for r in (ranking.rival(runs, "c"), ranking.rival(runs, "a")) if r is not None] == ["c", "b"]
 
