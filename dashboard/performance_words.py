@@ -71,6 +71,18 @@ def _nothing_matured(found: Assessed) -> Answer:
     return Answer(text, detail, is_firm=False)
 
 
+def matrix_words(found: Assessed) -> str:
+    """Say what the PDs expect the decisions on loans that have not matured to turn out as, in people; "" without such loans."""
+    if found.book.waiting.empty:
+        return ""
+    caught, missed, refused, right = (_said(measured(found.waiting, cell), 0) for cell in ("tp", "fn", "fp", "tn"))
+    return (
+        f"Of the {len(found.book.waiting):,} not matured the PDs expect, about: {caught} defaulters declined, {missed} not "
+        f"declined, {refused} good customers declined, {right} not declined. If people with the same inputs now pay back "
+        "otherwise, no estimate from PDs sees it."
+    )
+
+
 def measured_words(book: Book) -> str:
     """Say on whom anything realised was measured, with n, where that is not everybody."""
     if len(book.measured_on) == len(contract.OUTCOMES):

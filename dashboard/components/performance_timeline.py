@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.charts.performance import Axis, timeline_chart
 from dashboard.labels import label_of, number
 from dashboard.performance_tables import PICKED, Lines, lines_of
-from dashboard.performance_words import name_of, timeline_title
+from dashboard.performance_words import matrix_words, name_of, timeline_title
 from pipeline import contract
 from pipeline.evaluation.estimate import CAVEAT
 from pipeline.monitoring.performance_assessed import Assessed
@@ -55,6 +55,8 @@ def timeline(found: Assessed, metric: str) -> None:
     if lines.note and lines.realised.empty:
         said = f"{lines.note.capitalize()}. {said}"
     st.caption(said)
+    if expected := matrix_words(found):
+        st.caption(expected)
     with st.expander("What an estimate can and cannot show", icon=":material/visibility_off:"):
         st.markdown(CAVEAT)
         st.markdown(

@@ -1,5 +1,6 @@
 """The Performance page: what has matured is realised, what has not is estimated and says so, and every state has its words."""
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,10 @@ def test_realised_and_estimated_stand_side_by_side_with_n_and_interval(book: pd.
     said = answer(app)
     assert f"{n:,} loans decided January to March 2026, the newest that matured" in said
     assert f"for {waiting:,} decided since, the PDs expect recall about" in said
+    matrix = re.search(rf"Of the {waiting:,} not matured the PDs expect, about: (.*)", words(app))
+    assert matrix is not None and "no estimate from PDs sees it" in matrix[1]
+    people = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) \[[\d,]+, [\d,]+\]", matrix[1])]
+    assert len(people) == 4 and sum(people) == pytest.approx(waiting, abs=2)
     assert said.count("[") >= 4 and "concept drift" in words(app)
 
 
