@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +20,7 @@ from pipeline.serving.decision_log import LogError, known, read_decision, record
 from pipeline.store.engine import open_store, writing
 from pipeline.store.tables import decisions as table
 from tests.serving.made_decisions import decision, with_policy
+from tests.store.fixtures import import_pgserver
 
 pytest_plugins = ["tests.store.fixtures"]
 
@@ -77,9 +77,7 @@ def test_twenty_killed_writers_lose_nothing_acknowledged(store: Engine, store_ur
 @pytest.fixture
 def own_server() -> Iterator[str]:
     """A PostgreSQL server of this test's own, which it may kill."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a runtime folder that the machine does not have
-        import pgserver
+    pgserver = import_pgserver()
     server = pgserver.get_server(tempfile.mkdtemp(prefix="riskdeck-pg-"), cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
