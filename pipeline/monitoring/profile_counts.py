@@ -44,7 +44,7 @@ class _Labels:
 def count_decisions(bins: VersionBins, frame: DataFrame) -> DataFrame:
     """Count the decisions of one version in its own bins: `TABLE_COLUMNS`, sorted, every count above 0.
 
-    frame: n decisions, with the inputs and what `profile_rows.decision_columns` names as columns. It counts as
+    frame: n decisions, with the inputs and what `profile_rows.decision_frame` returns. It counts as
     `profile_bins.profile_counts` does by day and segment, but finds the bins of each row once for all segments. The tables of
     any split of the rows add up to theirs.
     """
