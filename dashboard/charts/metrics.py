@@ -4,31 +4,38 @@ import numpy as np
 import plotly.graph_objects as go
 from pandas import DataFrame, concat
 
-from dashboard.charts.style import CHAMPION, OTHER, base_figure, label_at, literal, row_figure
+from dashboard.charts.style import CHALLENGER, CHAMPION, OTHER, base_figure, label_at, literal, row_figure
 from dashboard.labels import short_money
 
 
 def f1_recall_chart(runs: DataFrame, title: str, equal_cost: DataFrame | None = None, currency: str = "") -> go.Figure:
     """Draw test F1 against test recall with a cross of intervals per run, so that ties look like ties.
 
-    runs: name, test_recall, test_f1 with _lo and _hi, is_leader; equal_cost: as `equal_cost_lines` gives it.
+    runs: name, test_recall, test_f1 with _lo and _hi, is_leader, is_live; equal_cost: as `equal_cost_lines` gives it.
     """
     figure = base_figure(title, "Recall on test (share of defaulters caught)", "F1 on test", 370)
     x_range, y_range = _span(runs, "test_recall"), _span(runs, "test_f1")
     if equal_cost is not None:
         _add_equal_cost(figure, equal_cost, x_range, y_range, currency)
-    for is_leader, color in ((False, OTHER), (True, CHAMPION)):
-        part = runs[runs["is_leader"] == is_leader]
+    for part, color, is_named in _parts(runs):
         figure.add_scatter(
-            x=part["test_recall"], y=part["test_f1"], mode="markers", marker={"color": color, "size": 11 if is_leader else 8},
+            x=part["test_recall"], y=part["test_f1"], mode="markers", marker={"color": color, "size": 11 if is_named else 8},
             error_x=_bars(part, "test_recall", color), error_y=_bars(part, "test_f1", color), text=part["name"].map(literal),
             hovertemplate="%{text}<br>recall %{x:.3f}, F1 %{y:.3f}<extra></extra>",
         )  # fmt: skip
-        for name, x, y in zip(part["name"], part["test_recall"], part["test_f1_hi"], strict=True) if is_leader else ():
+        for name, x, y in zip(part["name"], part["test_recall"], part["test_f1_hi"], strict=True) if is_named else ():
             label_at(figure, float(x), float(y), str(name), None, "right" if x > sum(x_range) / 2 else "left", shift=8)
     figure.update_xaxes(range=x_range, tickformat=".2f")
     figure.update_yaxes(range=y_range, tickformat=".2f")
     return figure
+
+
+def _parts(runs: DataFrame) -> list[tuple[DataFrame, str, bool]]:
+    """Others, then the live run in the champion's colour, and the leader: orange where another run is live."""
+    leads, lives = runs["is_leader"], runs["is_live"] & ~runs["is_leader"]
+    first = CHALLENGER if lives.any() else CHAMPION
+    parts = [(runs[~leads & ~lives], OTHER, False), (runs[lives], CHAMPION, True), (runs[leads], first, True)]
+    return [part for part in parts if len(part[0])]
 
 
 def equal_cost_lines(runs: DataFrame, default_rate: float, fn_cost: float, fp_cost: float, n_lines: int = 4) -> DataFrame:

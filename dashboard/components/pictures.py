@@ -53,7 +53,8 @@ def f1_recall(board: Board, config: ProjectConfig | None) -> tuple[Any, str, str
     runs = board.field.candidates
     is_baseline = (runs["family"] == "prior") & (runs["run_id"] != best["run_id"])
     shown = runs[~is_baseline].head(MOST_CROSSES)
-    shown = shown.assign(name=shown["run_id"].map(board.names), is_leader=shown["run_id"] == best["run_id"])
+    shown = shown.assign(name=shown["run_id"].map(board.names), is_leader=shown["run_id"] == best["run_id"],
+                         is_live=shown["run_id"] == board.champion)  # fmt: skip
     costs = None if config is None else project_costs(config)
     unit_costs = None if costs is None else _unit_costs(str(best["run_id"]), costs)
     lines = None

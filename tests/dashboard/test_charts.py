@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.charts import calibration, curve, metrics, people
-from dashboard.charts.style import wrapped
+from dashboard.charts.style import CHALLENGER, CHAMPION, OTHER, wrapped
 from pipeline import contract as c
 from pipeline.evaluation.calibration import reliability_table
 from pipeline.evaluation.curve import confusion_at, pr_points, roc_points, threshold_curve
@@ -20,7 +20,7 @@ CURVE = threshold_curve(ROWS["y"], ROWS["pd"])
 
 def candidates() -> pd.DataFrame:
     names = ("test_recall", "test_f1")
-    table = pd.DataFrame({"name": [NASTY, "b"], "is_leader": [True, False]})
+    table = pd.DataFrame({"name": [NASTY, "b"], "is_leader": [True, False], "is_live": [False, False]})
     for name, values in zip(names, ([0.7, 0.6], [0.5, 0.45]), strict=True):
         table[name] = values
         table[f"{name}_lo"], table[f"{name}_hi"] = table[name] - 0.02, table[name] + 0.02
@@ -68,6 +68,15 @@ def test_the_run_on_an_equal_cost_line_costs_what_the_line_says() -> None:
     dearer = lines[lines["cost"] > exact]
     at = [np.interp(recall, line["recall"], line["f1"]) for line in (dearer, cheaper)]
     assert at[0] < f1 < at[1], "the run lies between the dearer and the cheaper line"
+
+
+def test_blue_is_the_live_run_and_the_leader_only_where_nothing_else_is_live() -> None:
+    def colors(live: list[bool]) -> dict[str, str]:
+        drawn = metrics.f1_recall_chart(candidates().assign(name=["leads", "other"], is_live=live), "t").data
+        return {name: trace.marker.color for trace in drawn for name in trace.text or ()}
+
+    assert colors([False, False]) == colors([True, False]) == {"leads": CHAMPION, "other": OTHER}
+    assert colors([False, True]) == {"leads": CHALLENGER, "other": CHAMPION}
 
 
 def test_names_from_outside_are_text_in_charts() -> None:
