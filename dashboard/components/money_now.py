@@ -57,11 +57,9 @@ def _kept(last: pd.Series, currency: str) -> str:
 def _earned(last: pd.Series, currency: str) -> str:
     change, lo, hi = (float(last[name]) for name in ("value", "lo", "hi"))
     if lo <= 0 <= hi:
-        band = f"between {money(lo, currency)} and {money(hi, currency)}"
-        return f"{last['period']:%Y-%m} is expected to earn about what was promised: {band} beside it per 1,000 applications"
-    return (
-        f"{last['period']:%Y-%m} is expected to earn {_beside(change, lo, hi, currency)} per 1,000 applications than promised"
-    )
+        band = f"between {money(lo)} and {money(hi, currency)}"
+        return f"{last['period']:%Y-%m} may earn as much as development did: a difference {band} per 1,000 applications"
+    return f"{last['period']:%Y-%m}: {_beside(change, lo, hi, currency)} per 1,000 applications than in development"
 
 
 def _caption(earned: pd.Series, currency: str) -> str:
