@@ -7,10 +7,10 @@ from pandas import DataFrame
 from dashboard.charts.style import BAND_OPACITY, CHAMPION, OTHER, base_figure, label_at
 
 
-def money_line(table: DataFrame, unit: str, title: str) -> go.Figure:
+def money_line(table: DataFrame, unit: str, title: str, beside: str = "promised") -> go.Figure:
     """Draw money per 1,000 applications by month beside the promised one.
 
-    table: columns period, n, value, lo, hi and promised, a row a month; unit: of the axis.
+    table: columns period, n, value, lo, hi and promised, a row a month; unit: of the axis; beside: name of the dashed line.
     """
     figure = base_figure(title, "Month of decision", unit, 320)
     rows = table[table["value"].notna()]
@@ -32,10 +32,10 @@ def money_line(table: DataFrame, unit: str, title: str) -> go.Figure:
         x=rows["period"], y=rows["value"], mode="lines+markers", line={"color": CHAMPION, "width": 2.5}, marker={"size": 7},
         error_y=alone, customdata=rows[["lo", "hi", "n", "promised"]],
         hovertemplate="%{x|%B %Y}: %{y:,.0f} [%{customdata[0]:,.0f}, %{customdata[1]:,.0f}]<br>"
-        "promised %{customdata[3]:,.0f}, n = %{customdata[2]:,}<extra></extra>",
+        f"{beside} %{{customdata[3]:,.0f}}, n = %{{customdata[2]:,}}<extra></extra>",
     )  # fmt: skip
     if rows["promised"].notna().any():
-        label_at(figure, last, rows["promised"].iloc[-1], "promised", None, anchor="right", shift=9)
+        label_at(figure, last, rows["promised"].iloc[-1], beside, None, anchor="right", shift=9)
     figure.update_xaxes(tickformat="%b %Y", range=[first, last], dtick=f"M{1 + len(rows) // 7}", tick0=rows["period"].iloc[0])
     figure.update_yaxes(tickformat=",~s", rangemode="tozero")
     return figure

@@ -29,7 +29,11 @@ def money_now(project: str, currency: str) -> None:
     last, earned = rows.iloc[-1], known.iloc[-1]
     title = _kept(last, currency) if by_baseline else _earned(last, currency)
     unit = f"{currency} kept per 1,000" if by_baseline else f"{currency} per 1,000, against development"
-    st.plotly_chart(money_line(rows, unit, title), key="money_line", alt=f"A line with its band. {title}.")
+    st.plotly_chart(
+        money_line(rows, unit, title, "promised" if by_baseline else "development"),
+        key="money_line",
+        alt=f"A line with its band. {title}.",
+    )
     st.caption(_caption(earned, currency) if by_baseline else f"{_source(earned)}: interest of the good {_APPROVED}. {_BLIND}")
     download(found, f"{project}-money.csv", "money")
 
