@@ -61,10 +61,10 @@ def _model_findings(places: str, project: str) -> "tuple[Finding, ...]":  # noqa
 
 def routing(project: str) -> "Routing | None":
     """Which version runs beside the champion and how; None where none does. Never kept. Raises StoreError."""
-    from pipeline.monitoring.health_reads import in_plain_words
     from pipeline.registry.routing import current
+    from pipeline.store.plain_errors import plain_store_errors
 
-    with in_plain_words():
+    with plain_store_errors("who decides beside the champion cannot be read"):
         return current(loading_desk.store_engine(), project)
 
 

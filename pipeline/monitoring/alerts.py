@@ -7,18 +7,16 @@ opens its own.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from pipeline.monitoring.rules import Firing, Judgement, period_number, rank
 from pipeline.project_monitoring import Rule
-from pipeline.store.address import StoreError
 from pipeline.store.engine import transaction_lock, writing
+from pipeline.store.plain_errors import plain_store_errors
 from pipeline.store.tables import alert_events, alerts
 
 OPEN: Final = "open"
@@ -29,6 +27,7 @@ OPENED: Final = "opened"
 DELIVERED: Final = "delivered"
 MONITOR: Final = "monitor"
 """Who opens and delivers."""
+_WHAT: Final = "the alerts cannot be read or written"
 _LONGEST: Final = {"your name": 80, "the note": 2000}
 
 
@@ -85,7 +84,7 @@ def open_alerts(
     """
     cooldowns = {rule.name: rule.cooldown for rule in rules}
     now, day = datetime.now(UTC), as_of
-    with _in_plain_words(), writing(engine) as connection:
+    with plain_store_errors(_WHAT), writing(engine) as connection:
         transaction_lock(connection, f"alerts.{project}")
         known, made = list(_read(connection, project)), []
         for firing in judgement.firings:
@@ -119,7 +118,7 @@ def resolve(engine: Engine, alert_id: str, *, actor: str, note: str, day: date |
 def note_delivery(engine: Engine, alert_ids: Sequence[str]) -> None:
     """Note that all addresses have these alerts; one that is noted already is left as it is. Raises StoreError."""
     now = datetime.now(UTC)
-    with _in_plain_words(), writing(engine) as connection:
+    with plain_store_errors(_WHAT), writing(engine) as connection:
         transaction_lock(connection, "alerts.delivered")
         query = select(alert_events.c.alert_id).where(
             alert_events.c.event == DELIVERED, alert_events.c.alert_id.in_(list(alert_ids))
@@ -133,7 +132,7 @@ def note_delivery(engine: Engine, alert_ids: Sequence[str]) -> None:
 
 def read_alerts(store: Engine | Connection, project: str) -> tuple[Alert, ...]:
     """Return every alert of a project with its events, newest first. Raises StoreError."""
-    with _in_plain_words():
+    with plain_store_errors(_WHAT):
         if isinstance(store, Connection):
             return tuple(_read(store, project))
         with store.connect() as connection:
@@ -204,7 +203,7 @@ def _alert(row: Any, events: tuple[AlertEvent, ...]) -> Alert:
 def _step(engine: Engine, alert_id: str, event: str, actor: str, note: str, day: date | None) -> Alert:
     """Add one event by a person, if the state allows it, and return the alert as it is then."""
     actor = _text("your name", actor)
-    with _in_plain_words(), writing(engine) as connection:
+    with plain_store_errors(_WHAT), writing(engine) as connection:
         transaction_lock(connection, f"alert.{alert_id}")
         found = next(_read(connection, "", alert_id), None)
         if found is None:
@@ -230,12 +229,3 @@ def _text(what: str, value: str, *, needed: bool = True) -> str:
     if len(found) > _LONGEST[what]:
         raise AlertError(f"{what} has {len(found):,} characters; at most {_LONGEST[what]:,} are kept")
     return found
-
-
-@contextmanager
-def _in_plain_words() -> Iterator[None]:
-    """Turn errors of the database into StoreError, without the text of a driver."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise StoreError(f"the alerts cannot be read or written: {type(error.orig).__name__} from the store") from None

@@ -18,6 +18,7 @@ from pipeline.monitoring.signals import signal_table
 from pipeline.project_monitoring import LONGEST, Granularity
 from pipeline.serving.service_events import REFUSED, WHOLE
 from pipeline.settings import Settings
+from pipeline.store.plain_errors import plain_store_errors
 
 FAULTS: Final = ("internal", "not-ready", "not-recorded", "busy")
 """Errors of ours: an application was in order and got no decision. The other kinds are mistakes or trials of callers."""
@@ -53,7 +54,7 @@ def read_health(engine: Engine, project: str, last: date, granularity: Granulari
     Raises StoreError when the store does not answer.
     """
     asked = reads.windows(last, n, granularity)
-    with reads.in_plain_words():
+    with plain_store_errors(reads.NOT_READ):
         volume, happened = reads.volumes(engine, project, asked), reads.events(engine, project, asked)
         seen = {*volume["period"], *happened["period"]}
         periods = [window for window in asked if seen and window.start >= min(seen)]

@@ -4,8 +4,7 @@ Counts are exact and come from an index. Latencies and shadows stand in the rows
 by their number is read: the cost hardly grows with traffic.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
@@ -14,14 +13,13 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Timestamp
 from sqlalchemy import ColumnElement, Engine, and_, func, select
-from sqlalchemy.exc import DBAPIError
 
 from pipeline import contract
 from pipeline.project_monitoring import Granularity
 from pipeline.serving.decision_search import versions_seen
-from pipeline.store.address import StoreError
 from pipeline.store.tables import decisions, service_events
 
+NOT_READ: Final = "the health of the service cannot be read"
 TIMED: Final = (contract.SOURCE_FORM, contract.SOURCE_HTTP)
 """Sources whose decisions carry a latency: for them an applicant waits."""
 SAMPLE: Final = 1_000
@@ -43,15 +41,6 @@ class Window:
     def span(self) -> tuple[datetime, datetime]:
         """First instant, and the first one after, UTC."""
         return _midnight(self.start), _midnight(self.end)
-
-
-@contextmanager
-def in_plain_words() -> Iterator[None]:
-    """Turn errors of the database into StoreError, without the text of a driver."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise StoreError(f"the health of the service cannot be read: {type(error.orig).__name__} from the store") from None
 
 
 def windows(last: date, n: int, granularity: Granularity) -> tuple[Window, ...]:

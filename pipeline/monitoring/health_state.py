@@ -8,13 +8,14 @@ from typing import Final
 from sqlalchemy import Engine, text
 
 from pipeline import contract
-from pipeline.monitoring.health_reads import in_plain_words, last_decision
+from pipeline.monitoring.health_reads import NOT_READ, last_decision
 from pipeline.monitoring.profiles_read import is_behind
 from pipeline.registry import ledger
 from pipeline.registry.ledger import Live
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.settings import Settings
 from pipeline.store.engine import HEAD, StoreError, require_durable
+from pipeline.store.plain_errors import plain_store_errors
 
 STORE: Final = "store"
 LEDGER: Final = "ledger"
@@ -49,7 +50,7 @@ class StoreState:
 
 def store_state(engine: Engine, project: str) -> StoreState:
     """Look at the store. Raises StoreError when it does not answer at all."""
-    with in_plain_words():
+    with plain_store_errors(NOT_READ):
         return _store_state(engine, project)
 
 

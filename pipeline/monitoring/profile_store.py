@@ -1,16 +1,13 @@
 """The rows of profiles: adding counts to them, and the mark up to which decisions are counted."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pandas import DataFrame
 from sqlalchemy import Connection, Engine, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from pipeline.store.engine import StoreError, transaction_lock
+from pipeline.store.engine import transaction_lock
 from pipeline.store.tables import decisions, profile_marks
 
 _DAYS: Final = ("project", "day", "model_version", "segment", "feature", "bin")
@@ -76,14 +73,3 @@ def safe_seq(engine: Engine) -> int:
     with engine.begin() as connection:
         transaction_lock(connection, "decisions")
         return connection.scalar(select(func.max(decisions.c.seq))) or 0
-
-
-@contextmanager
-def plain_store_errors(what: str) -> Iterator[None]:
-    """Turn errors of the database into StoreError; "from None", because a driver's own text can quote a whole row."""
-    try:
-        yield
-    except DBAPIError as error:
-        origin: Any = error.orig
-        code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None) or type(origin).__name__
-        raise StoreError(f"{what}: the store failed ({code}); what was finished before stays, run it again") from None

@@ -13,11 +13,12 @@ from sqlalchemy import Engine
 from pipeline.monitoring.baseline import Artifacts, BaselineError, VersionBins, load_bins
 from pipeline.monitoring.profile_counts import count_decisions, uncounted_segments
 from pipeline.monitoring.profile_rows import decision_frame
-from pipeline.monitoring.profile_store import add_counts, lock_profiles, move_mark, plain_store_errors, read_mark, safe_seq
+from pipeline.monitoring.profile_store import add_counts, lock_profiles, move_mark, read_mark, safe_seq
 from pipeline.monitoring.profiles_read import is_behind, read_counts, span, versions
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.settings import Settings
 from pipeline.store.engine import writing
+from pipeline.store.plain_errors import plain_store_errors
 
 __all__ = ["ProfileError", "ProfileUpdate", "is_behind", "read_counts", "span", "update_profiles", "versions"]
 
@@ -81,7 +82,7 @@ def update_profiles(
     before them is counted, they are not, and the next update begins with them.
     """
     known, counted = _Known(settings, artifacts), 0
-    with plain_store_errors("decisions cannot be counted"):
+    with plain_store_errors("decisions cannot be counted", "what was finished before stays, run it again"):
         until = safe_seq(engine)
         while True:
             with engine.connect() as connection:

@@ -18,9 +18,10 @@ from pipeline.data.clean import as_boolean, as_date, category_texts
 from pipeline.monitoring.baseline import VersionBins, grades_of
 from pipeline.monitoring.profile_counts import add_tables, count_decisions
 from pipeline.monitoring.profile_rows import DAY, NO_REASONS, REASONS
-from pipeline.monitoring.profile_store import add_counts, lock_profiles, plain_store_errors
+from pipeline.monitoring.profile_store import add_counts, lock_profiles
 from pipeline.project import ProjectConfig
 from pipeline.store.engine import transaction_lock, writing
+from pipeline.store.plain_errors import plain_store_errors
 from pipeline.store.tables import decisions, profiles
 
 DECIDED_AT: Final = "decided_at"
@@ -165,7 +166,10 @@ def write_counts(engine: Engine, project: str, version: int, counts: DataFrame) 
     days = sorted({date.fromisoformat(day) for day in counts["day"].unique()})
     if not days:
         return 0
-    with plain_store_errors("the history cannot be kept"), writing(engine) as connection:
+    with (
+        plain_store_errors("the history cannot be kept", "what was finished before stays, run it again"),
+        writing(engine) as connection,
+    ):
         transaction_lock(connection, "decisions")
         lock_profiles(connection)
         _refuse_counted(connection, project, version, days)
