@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import decision_store
 from dashboard.casework import Case
 from dashboard.labels import plain
 from pipeline import contract
-from pipeline.store.address import StoreError
 
 if TYPE_CHECKING:
     from pipeline.serving.live import LiveModel
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
 
 def letter(case: Case, live: "LiveModel") -> None:
     """Draw the letter, or say that an approval has none."""
+    from dashboard import decision_store  # SQLAlchemy, which the form's first drawing must not wait for
     from pipeline.serving.letter import adverse_action_letter
 
     try:
@@ -27,7 +26,7 @@ def letter(case: Case, live: "LiveModel") -> None:
         lender, today = live.config.underwriting.lender, datetime.now(UTC).date()
         last = made[-1] if made else None
         text = adverse_action_letter(case.decision, live.config, lender=lender, when=today, override=last)
-    except (ValueError, StoreError) as error:
+    except ValueError as error:  # StoreError is one
         st.error(plain(error), icon=":material/block:")
         return
     st.download_button(
