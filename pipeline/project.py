@@ -7,7 +7,6 @@ import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -100,17 +99,17 @@ class ProjectConfig(Section):
         """Short name: the MLflow experiment and the registered model carry it."""
         return self.project.name
 
-    @cached_property
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Raw feature columns in the order of the file."""
         return tuple(f.name for f in self.features)
 
-    @cached_property
+    @property
     def group_columns(self) -> tuple[str, ...]:
         """Protected and segment columns, each once."""
         return tuple(dict.fromkeys((*self.protected.columns, *self.segments.columns)))
 
-    @cached_property
+    @property
     def required_columns(self) -> tuple[str, ...]:
         """Every column the data file must have."""
         data = self.data

@@ -241,3 +241,10 @@ def test_the_simulated_file_states_the_usual_rules_and_none_means_none() -> None
     assert stated.rules == stated.model_copy(update={"rules": None}).rules_in_force
     assert parse_project(SMALL).monitoring.rules_in_force and parse_project(SMALL).monitoring.rules is None
     assert parse_project(SMALL + "[monitoring]\nrules = []\n").monitoring.rules_in_force == ()
+
+
+def test_a_changed_copy_reads_its_own_columns_and_not_those_of_the_original() -> None:
+    config = load_project("simulated")
+    assert config.data.outcome_known in config.required_columns
+    changed = config.model_copy(update={"data": config.data.model_copy(update={"outcome_known": None})})
+    assert set(config.required_columns) - set(changed.required_columns) == {config.data.outcome_known}

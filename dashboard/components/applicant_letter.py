@@ -8,24 +8,24 @@ import streamlit as st
 from dashboard.casework import Case
 from dashboard.labels import plain
 from pipeline import contract
+from pipeline.project import ProjectConfig
+from pipeline.serving.records import Decision
 
 if TYPE_CHECKING:
     from pipeline.serving.live import LiveModel
+    from pipeline.serving.overrides import Override
 
 
 def letter(case: Case, live: "LiveModel") -> None:
     """Draw the letter, or say that an approval has none."""
     from dashboard import decision_store  # SQLAlchemy, which the form's first drawing must not wait for
-    from pipeline.serving.letter import adverse_action_letter
 
     try:
         made = decision_store.overrides_of(case.decision.id) if case.decision.outcome == contract.REVIEW else ()
         if (made[-1].outcome if made else case.decision.outcome) == contract.APPROVE:
             st.markdown("An approval has no adverse-action letter.")
             return
-        lender, today = live.config.underwriting.lender, datetime.now(UTC).date()
-        last = made[-1] if made else None
-        text = adverse_action_letter(case.decision, live.config, lender=lender, when=today, override=last)
+        text = letter_text(case.decision, live.config, made[-1] if made else None)
     except ValueError as error:  # StoreError is one
         st.error(plain(error), icon=":material/block:")
         return
@@ -35,3 +35,12 @@ def letter(case: Case, live: "LiveModel") -> None:
     )  # fmt: skip
     with st.container(key="letter"):  # small enough that the letter's own lines fit
         st.code(text, language=None, wrap_lines=True)
+
+
+def letter_text(decision: Decision, config: ProjectConfig, override: "Override | None") -> str:
+    """Return the letter of a decision as of today; override: what a person last decided about it. Raises ValueError."""
+    from pipeline.serving.letter import adverse_action_letter
+
+    return adverse_action_letter(
+        decision, config, lender=config.underwriting.lender, when=datetime.now(UTC).date(), override=override
+    )

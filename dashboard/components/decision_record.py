@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import decision_book, decision_store
+from dashboard import decision_book
 from dashboard.components import page
+from dashboard.components.applicant_letter import letter_text
 from dashboard.components.applicant_override import override
-from dashboard.components.decision_search import PARAM
+from dashboard.components.decision_again import show_again
 from dashboard.decision_book import OUTCOME_WORDS
 from dashboard.labels import moment, percent, plain
 from pipeline import contract
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def show_record(decision: Decision, overrides: "tuple[Override, ...]", config: ProjectConfig | None) -> None:
     """Draw one decision; config: the project as the deciding version's run had it, for the words of its fields."""
     page.answer(decision_book.headline(decision, overrides))
-    _again(decision)
+    show_again(decision)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _reasons(decision, config)
@@ -36,27 +37,6 @@ def show_record(decision: Decision, overrides: "tuple[Override, ...]", config: P
     with st.expander("The whole record", icon=":material/receipt_long:"):
         st.dataframe(decision_book.record_table(decision), hide_index=True, height="content", alt="Record of the decision")
     _take_away(decision, overrides, config)
-
-
-def _again(decision: Decision) -> None:
-    """Score it again on request with the recorded version, and say what came out."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button("Show it again", key="again", icon=":material/replay:", type="primary")
-        st.caption(f"Scores the recorded inputs with version {decision.model_version} and compares every digit.")
-        st.button("Back to the search", key="back", on_click=close, icon=":material/arrow_back:", type="tertiary")
-    if not pressed:
-        return
-    with st.spinner("Loading the recorded version and scoring"):
-        found = decision_store.show_again(decision)
-    if found.problem:
-        st.warning(f"It cannot be shown again: {plain(found.problem)}", icon=":material/cloud_off:")
-    elif found.differences:
-        st.error("Not identical:\n\n" + "\n".join(f"- {plain(line)}" for line in found.differences), icon=":material/error:")
-    else:
-        same = "PD, grade, decision and reasons are identical to the last bit"
-        st.success(f"Shown again: {same} (PD {plain(repr(decision.pd))}).", icon=":material/verified:")
-    for note in found.notes:
-        st.caption(plain(note))
 
 
 def _reasons(decision: Decision, config: ProjectConfig | None) -> None:
@@ -105,20 +85,6 @@ def _take_away(decision: Decision, overrides: "tuple[Override, ...]", config: Pr
         last = overrides[-1] if overrides else None
         if (last or decision).outcome != contract.APPROVE and config is not None:
             st.download_button(
-                "Letter (text)", lambda: _letter(decision, config, last), f"letter-{decision.id}.txt", "text/plain",
+                "Letter (text)", lambda: letter_text(decision, config, last), f"letter-{decision.id}.txt", "text/plain",
                 key="download_letter", icon=":material/mail:", on_click="ignore",
             )  # fmt: skip
-
-
-def _letter(decision: Decision, config: ProjectConfig, last: "Override | None") -> str:
-    from datetime import UTC, datetime
-
-    from pipeline.serving.letter import adverse_action_letter
-
-    lender, today = config.underwriting.lender, datetime.now(UTC).date()
-    return adverse_action_letter(decision, config, lender=lender, when=today, override=last)
-
-
-def close() -> None:
-    """Go back from one decision to the search."""
-    st.query_params.pop(PARAM, None)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import decision_book, decision_store, loading, loading_desk
 from dashboard.components import page
-from dashboard.components.decision_record import close, show_record
+from dashboard.components.decision_again import close
+from dashboard.components.decision_record import show_record
 from dashboard.components.decision_search import PAGE_ROWS, PARAM, before, list_decisions, pick_query
 from dashboard.labels import code, plain, short
 from pipeline.store.address import StoreError
