@@ -70,7 +70,7 @@ def written(measure: str, value: float) -> str:
     if unit == "share":
         return f"{100 * value:.1f} %"
     if unit == "points":
-        return f"{100 * value:+.1f} points"
+        return f"{100 * value:+.1f} points".replace("-", "−")
     if unit == "ms":
         return f"{value:,.0f} ms"
     if unit == "chance":
@@ -83,7 +83,7 @@ def limit_text(measure: str, limit: float) -> str:
     unit = MEASURE_WORDS[measure].unit
     if unit in ("share", "points"):
         sign = "+" if unit == "points" else ""
-        return f"{100 * limit:{sign}.4g} {'%' if unit == 'share' else 'points'}"
+        return f"{100 * limit:{sign}.4g} {'%' if unit == 'share' else 'points'}".replace("-", "−")
     return f"{limit:,.4g} ms" if unit == "ms" else f"{limit:,.4g}"
 
 

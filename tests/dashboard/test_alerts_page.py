@@ -78,7 +78,7 @@ def test_rows_come_gravest_first_with_the_number_its_limit_and_the_owner(opened:
     assert titles(app) == [
         "PSI of Days since last login: 0.826 (limit 0.25) in 2025-05",
         "Fall of the AUC below the promised one: 0.070 (limit 0.05) in 2024-03",
-        "Change of the approval rate: -8.0 points (limit -5 points) in 2025-05",
+        "Change of the approval rate: −8.0 points (limit −5 points) in 2025-05",
         "Answer time of the slowest 5 %: 900 ms (limit 500 ms) in 2025-04",
     ]
     said = words(app)

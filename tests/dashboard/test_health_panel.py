@@ -135,7 +135,7 @@ def test_a_light_turns_with_an_alert_of_its_layer_and_the_alert_is_on_the_list(b
     opened = open_alerts(live_engine, PROJECT, judge(rules, found, "month"), rules, "month", DAY.date())
     app = open_page("views/overview.py")
     assert "Act" in light(app, "Data") and "PSI of Yearly income: 0.800 (limit 0.25) in 2025-06" in light(app, "Data")
-    assert "Look" in light(app, "Business") and "approval rate: -20.0 points" in light(app, "Business")
+    assert "Look" in light(app, "Business") and "approval rate: −20.0 points" in light(app, "Business")
     assert "2 alerts" not in light(app, "Data")
     waiting = [
         str(m.value)

@@ -75,7 +75,7 @@ def test_each_subject_is_judged_by_itself() -> None:
 def test_below_is_the_other_side() -> None:
     rule = Rule(name="fewer", measure="approval_rate_change", below=-0.05)
     (firing,) = judge([rule], signals([0.2, -0.062], "approval_rate_change", ""), "month").firings
-    assert firing.evidence.startswith("Change of the approval rate in 2025-02: -6.2 points, below the limit of -5 points")
+    assert firing.evidence.startswith("Change of the approval rate in 2025-02: −6.2 points, below the limit of −5 points")
 
 
 def test_two_versions_in_one_period_count_once_by_the_worse() -> None:
