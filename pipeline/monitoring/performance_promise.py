@@ -21,7 +21,7 @@ from pipeline.evaluation.vintages import decided_metrics
 from pipeline.monitoring.baseline import Artifacts, decisions_of
 from pipeline.project import ProjectConfig, ProjectError, list_projects, load_project, parse_project
 from pipeline.registry import ledger
-from pipeline.registry.assumptions import costs_of_policy, costs_of_project
+from pipeline.registry.assumptions import costs_of_policy, costs_of_project, review_of_policy, tested_outcome
 from pipeline.registry.policies import Policy
 from pipeline.registry.tracking_store import TrackingUnavailable
 from pipeline.store.tables import decisions
@@ -55,12 +55,12 @@ class Promise:
     @property
     def stated_cost(self) -> float:
         """Money lost to wrong decisions per 1,000 applications on test, as the proposal stated it; NaN where it did not."""
-        return self._stated(contract.COST)
+        return tested_outcome(self.policy.baseline, contract.COST)
 
     @property
     def stated_saving(self) -> float:
         """Money saved per 1,000 applications on test over the stated baseline; NaN where none was stated."""
-        return self._stated("saving_per_1000")
+        return tested_outcome(self.policy.baseline, "saving_per_1000")
 
     def rows(self, outcomes: Collection[str]) -> DataFrame:
         """The test rows that the policy decides in one of these ways."""
@@ -73,17 +73,11 @@ class Promise:
             return DataFrame(columns=["metric", "value", "lo", "hi"])
         return decided_metrics(rows["y"], rows["pd"], rows["is_declined"])
 
-    def _stated(self, name: str) -> float:
-        found = self.policy.baseline.get("outcomes", {}).get(contract.TEST, {}).get(name)
-        return math.nan if found is None else float(found)
-
 
 def promise_of(policy: Policy, config: ProjectConfig, artifacts: Artifacts) -> Promise:
     """Return what a policy promised; config: for the costs where the policy states none. Nothing is raised: see ``problem``."""
     costs = costs_of_policy(policy.costs) or costs_of_project(config.costs)
-    review = Review(
-        float(policy.costs.get("review_cost") or 0.0), float(_or(policy.costs.get("review_share_right"), 1.0))
-    )  # fmt: skip
+    review = review_of_policy(policy.costs)
     try:
         holdout = artifacts.table(policy.run_id, contract.ARTIFACT_HOLDOUT)
     except (LookupError, TrackingUnavailable) as error:
@@ -146,7 +140,3 @@ def _test_rows(holdout: DataFrame, policy: Policy) -> DataFrame:
             "cash": rows[contract.HOLDOUT_CASH].to_numpy(dtype=np.float64),
         }
     )
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value

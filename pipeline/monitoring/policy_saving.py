@@ -8,15 +8,14 @@ from pipeline import contract
 from pipeline.evaluation.cost import CashCosts
 from pipeline.monitoring.baseline import Baseline
 from pipeline.monitoring.drift_impact import Estimate, Side
-from pipeline.registry.assumptions import costs_of_policy, costs_of_project
+from pipeline.registry.assumptions import costs_of_policy, costs_of_project, review_of_policy, tested_outcome
 
 UNKNOWN: Final = Estimate(math.nan, math.nan)
 
 
 def promised_saving(baseline: Baseline) -> float:
     """Return the money per 1,000 applications that the policy's proposal stated of test; NaN where it stated none."""
-    found = baseline.policy.baseline.get("outcomes", {}).get(contract.TEST, {}).get("saving_per_1000")
-    return math.nan if found is None else float(found)
+    return tested_outcome(baseline.policy.baseline, "saving_per_1000")
 
 
 def expected_saving(baseline: Baseline, side: Side) -> Estimate:
@@ -31,7 +30,8 @@ def expected_saving(baseline: Baseline, side: Side) -> Estimate:
     if not side.n or isinstance(costs, CashCosts) or not _is_approve_all(policy.baseline):
         return UNKNOWN
     if_default, if_good = costs.unit_costs.values()
-    right, fee = float(_or(policy.costs.get("review_share_right"), 1.0)), float(_or(policy.costs.get("review_cost"), 0.0))
+    review = review_of_policy(policy.costs)
+    right, fee = review.share_right, review.cost
     if side.outcomes[contract.APPROVE] == side.n:
         return Estimate(0.0, math.nan)  # as approving everybody; that nobody was declined does not say how many will be
     low, high = policy.approve_below, policy.decline_above
@@ -75,7 +75,3 @@ def _group(
 def _is_approve_all(stated: Mapping[str, Any]) -> bool:
     """JSON knows no infinity: a cut-off that is not there declines nobody."""
     return "name" in stated and stated.get("approve_below") is None and stated.get("decline_from") is None
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value

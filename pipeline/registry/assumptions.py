@@ -64,6 +64,18 @@ def costs_of_policy(stated: Mapping[str, Any]) -> Costs | None:
         return None
 
 
+def review_of_policy(stated: Mapping[str, Any]) -> Review:
+    """Return the review terms that a policy states: no fee, and reviewers always right, where it states none."""
+    right = stated.get("review_share_right")
+    return Review(float(stated.get("review_cost") or 0.0), 1.0 if right is None else float(right))
+
+
+def tested_outcome(baseline: Mapping[str, Any], name: str) -> float:
+    """Return what a policy's proposal stated of the test rows beside its baseline; NaN where it stated none."""
+    found = baseline.get("outcomes", {}).get(contract.TEST, {}).get(name)
+    return math.nan if found is None else float(found)
+
+
 def costs_of_project(costs: ProjectCosts) -> Costs:
     """Return the cost model that a project states."""
     if costs.model == "per_loan":
