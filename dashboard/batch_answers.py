@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from dashboard import batch_jobs as jobs
 from dashboard.answers import Answer
+from dashboard.field_words import feature_label
 from dashboard.labels import code, number, percent, plain
 from dashboard.loading_desk import Release
 from pipeline.project import ProjectConfig
@@ -53,7 +54,7 @@ def field_label(name: str, config: ProjectConfig) -> str:
     """Return the label of a field as findings name it."""
     if not name:
         return "Cells do not fit the header"
-    return config.feature(name).label if name in config.feature_names else name
+    return feature_label(config, name)
 
 
 def fields_said(by_field: Mapping[str, int], config: ProjectConfig) -> str:
